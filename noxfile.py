@@ -1,0 +1,109 @@
+"""What is run on this project: `nox -l` lists it."""
+
+import os
+import shutil
+import tempfile
+from pathlib import Path
+
+import nox
+
+nox.needs_version = ">=2025.2.9"
+nox.options.sessions = ["tests", "lint", "typing", "build"]
+nox.options.error_on_missing_interpreters = False
+
+PROJECT = nox.project.load_toml("pyproject.toml")
+PYTHONS = nox.project.python_versions(PROJECT)
+EXTRAS = ".[postgresql,mysql]"
+
+
+def dependency_group(name: str) -> list[str]:
+    """Return the requirements of a dependency group."""
+    return list(nox.project.dependency_groups(PROJECT, name))
+
+
+def run_tests(session: nox.Session, *options: str) -> None:
+    """Run the test suite; many of its tests only wait, so there are more workers than cores."""
+    session.run("pytest", "-n", "4", *options, *session.posargs)
+
+
+@nox.session
+def tests(session: nox.Session) -> None:
+    """Run all tests on the Python that runs nox; with CI=true, all of the code must be covered."""
+    session.install(EXTRAS, *dependency_group("test"))
+    complete = ["--cov-fail-under=100"] if os.environ.get("CI") == "true" else []
+    run_tests(session, "--cov", "--cov-report=term", *complete)
+
+
+@nox.session(python=PYTHONS)
+def tests_all(session: nox.Session) -> None:
+    """Run all tests on each supported Python that is installed."""
+    session.install(EXTRAS, *dependency_group("test"))
+    run_tests(session)
+
+
+@nox.session
+def minimums(session: nox.Session) -> None:
+    """Run all tests with the lowest version of each dependency."""
+    extras = PROJECT["project"]["optional-dependencies"].values()
+    requirements = [*PROJECT["project"]["dependencies"], *(each for extra in extras for each in extra)]
+    lowest = [requirement.replace(">=", "==") for requirement in requirements]
+    session.install(".", *lowest, *dependency_group("test"))
+    run_tests(session)
+
+
+@nox.session
+def faults(session: nox.Session) -> None:
+    """Kill and fail a reset at every system call, then at random; `-- --long` for ten thousand kills."""
+    session.install(EXTRAS, *dependency_group("test"))
+    session.run("pytest", "-m", "exhaustive", "tests/faults")
+    session.run("python", "-m", "tests.faults.loops", *session.posargs)
+
+
+@nox.session
+def lint(session: nox.Session) -> None:
+    """Check style and formatting."""
+    session.install(*dependency_group("lint"))
+    session.run("ruff", "check", ".")
+    session.run("ruff", "format", "--check", ".")
+
+
+@nox.session
+def typing(session: nox.Session) -> None:
+    """Check types, of tests and this file too."""
+    session.install(EXTRAS, *dependency_group("test"), *dependency_group("typing"))
+    session.run("mypy")
+
+
+@nox.session
+def build(session: nox.Session) -> None:
+    """Build the wheel, install it alone in an empty environment, and do the main job with it."""
+    session.install("build", "twine")
+    folder = Path(session.create_tmp())
+    shutil.rmtree(folder)
+    session.run("python", "-m", "build", "--outdir", str(folder), silent=True)
+    session.run("twine", "check", "--strict", *map(str, folder.iterdir()))
+    [wheel] = folder.glob("*.whl")
+    session.run("python", "-m", "venv", str(folder / "venv"))
+    session.run(str(folder / "venv/bin/pip"), "install", "-q", str(wheel), external=True)
+    reset_on_new_server(session, folder / "venv/bin/zato", folder / "server1")
+
+
+@nox.session
+def demo(session: nox.Session) -> None:
+    """Make a server directory with a SQLite database, and reset a password there."""
+    session.install(".")
+    path = Path(tempfile.mkdtemp(prefix="zato-demo-")) / "server1"
+    reset_on_new_server(session, Path(session.bin, "zato"), path)
+
+
+@nox.session
+def picture(session: nox.Session) -> None:
+    """Make the README's picture of the terminal from what the commands really print."""
+    session.install(".", "rich>=13")
+    session.run("python", "docs/picture.py", str(Path(session.bin, "zato")))
+
+
+def reset_on_new_server(session: nox.Session, zato: Path, path: Path) -> None:
+    """Do the main job with an installed `zato`."""
+    session.run(str(zato), "sso", "quickstart", str(path), external=True)
+    session.run(str(zato), "sso", "reset-user-password", str(path), "user1", external=True)

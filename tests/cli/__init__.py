@@ -1,0 +1,1 @@
+"""The commands, through CliRunner and as processes."""

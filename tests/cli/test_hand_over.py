@@ -1,0 +1,334 @@
+"""What no plugin offers goes to a stock `zato`, for which a script stands in here."""
+
+import os
+import shutil
+from collections.abc import Callable
+from pathlib import Path
+from subprocess import CompletedProcess
+
+import pytest
+from click.testing import Result
+
+from tests.conftest import ZATO
+
+Process = Callable[..., CompletedProcess[str]]
+
+TELLS = 'printf "%s\\n" "$@"; exit 7'
+"""A stand-in that prints each argument on a line, and has an exit code of its own."""
+
+
+@pytest.fixture
+def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
+    """Set PATH: our own program first, then these folders, then those of the system without a `zato`."""
+    system = [folder for folder in ("/usr/bin", "/bin") if not shutil.which("zato", path=folder)]
+    ours = tmp_path / "ours"
+    ours.mkdir()
+    (ours / "zato").symlink_to(ZATO)
+
+    def path(*folders: Path) -> None:
+        monkeypatch.setenv("PATH", os.pathsep.join(map(str, (ours, *folders, *system))))
+
+    path()
+    return path
+
+
+@pytest.fixture
+def stand_in(tmp_path: Path, path: Callable[..., None]) -> Callable[[str], Path]:
+    """Put a shell script named `zato` on PATH, after our own program."""
+
+    def stand_in(script: str) -> Path:
+        folder = tmp_path / "stock"
+        folder.mkdir()
+        file = folder / "zato"
+        file.write_text(f"#!/bin/sh\n{script}\n")
+        file.chmod(0o755)
+        path(folder)
+        return file
+
+    return stand_in
+
+
+def is_one_line(text: str) -> bool:
+    """Tell whether `text` is one line of an error."""
+    return text.startswith("Error: ") and text.endswith("\n") and text[:-1].isprintable()
+
+
+class TestHandOver:
+    """The stock `zato` takes over the process, with the same arguments."""
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            ("start", "server1", "--foo", "a b"),
+            ("sso", "lock-user", "PATH", "user1"),
+            ("start", "--help"),
+            ("sso", "lock-user", "-h"),
+            ("start", "", "*", "$HOME", "a\nb", "\udcff"),
+        ],
+    )
+    def test_arguments_and_exit_code_are_the_same(
+        self, stand_in: Callable[[str], Path], process: Process, arguments: tuple[str, ...]
+    ) -> None:
+        """Each argument arrives as it was given, and the exit code comes back."""
+        stand_in(TELLS)
+        done = process(*arguments, errors="surrogateescape")
+
+        assert (done.returncode, done.stderr) == (7, "")
+        assert done.stdout == "".join(f"{argument}\n" for argument in arguments)
+
+    def test_streams_are_the_same(self, stand_in: Callable[[str], Path], process: Process) -> None:
+        """The stock command reads our stdin and writes to our stderr."""
+        stand_in("cat >&2")
+
+        done = process("start", input="from stdin")
+
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "from stdin")
+
+    @pytest.mark.parametrize("arguments", [("sso", "lock-user", "PATH"), ("from-config", "server1.config")])
+    def test_environment_can_name_the_stock_zato(
+        self,
+        stand_in: Callable[[str], Path],
+        path: Callable[..., None],
+        process: Process,
+        monkeypatch: pytest.MonkeyPatch,
+        arguments: tuple[str, ...],
+    ) -> None:
+        """$ZATO_STOCK_CLI is used, whatever it is called and whether on PATH or not."""
+        Path("server1.config").write_text("command=create_server\n")
+        file = stand_in(TELLS)
+        monkeypatch.setenv("ZATO_STOCK_CLI", str(file.rename(file.with_name("zato-3.3"))))
+        path()
+        done = process(*arguments)
+
+        assert (done.returncode, done.stdout.split(), done.stderr) == (7, list(arguments), "")
+
+    def test_environment_can_give_a_name_on_path(
+        self, stand_in: Callable[[str], Path], process: Process, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """$ZATO_STOCK_CLI is looked for on PATH where it is a bare name."""
+        file = stand_in(TELLS)
+        file.rename(file.with_name("zato-3.3"))
+        monkeypatch.setenv("ZATO_STOCK_CLI", "zato-3.3")
+
+        assert process("start").returncode == 7
+
+    def test_environment_comes_before_path(
+        self,
+        stand_in: Callable[[str], Path],
+        process: Process,
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+    ) -> None:
+        """With both, the one that was named is run."""
+        named = tmp_path / "named"
+        named.write_text("#!/bin/sh\nexit 8\n")
+        named.chmod(0o755)
+        stand_in(TELLS)
+        monkeypatch.setenv("ZATO_STOCK_CLI", str(named))
+
+        assert process("start").returncode == 8
+
+    def test_second_install_of_ours_is_skipped(
+        self, stand_in: Callable[[str], Path], path: Callable[..., None], process: Process, tmp_path: Path
+    ) -> None:
+        """A `zato` of ours from another environment is not the stock one, which may come after it."""
+        second = tmp_path / "second"
+        second.mkdir()
+        shutil.copy(ZATO, second)
+        path(second, stand_in(TELLS).parent)
+
+        assert process("start").returncode == 7
+
+    @pytest.mark.parametrize(
+        ("arguments", "code"),
+        [
+            (("sso", "reset-user-password", "PATH", "user1"), 23),
+            (("sso", "reset-user-password", "--help"), 0),
+            (("sso", "--help"), 0),
+            (("sso",), 2),
+            (("from-config", "no-such-file"), 78),
+            (("--version",), 0),
+            (("--bogus",), 2),
+            (("sso", "--bogus"), 2),
+            ((), 2),
+        ],
+    )
+    def test_ours_is_never_handed_over(
+        self,
+        stand_in: Callable[[str], Path],
+        process: Process,
+        arguments: tuple[str, ...],
+        code: int,
+    ) -> None:
+        """Our commands and options run here."""
+        stand_in("touch called; exit 7")
+
+        assert process(*arguments).returncode == code
+        assert not Path("called").exists()
+
+    @pytest.mark.parametrize("line", ["zato ", "zato start ", "zato sso lock-user --", "zato sta"])
+    def test_completion_is_never_handed_over(
+        self,
+        stand_in: Callable[[str], Path],
+        process: Process,
+        monkeypatch: pytest.MonkeyPatch,
+        line: str,
+    ) -> None:
+        """The TAB key starts nothing."""
+        stand_in("touch called; exit 7")
+        monkeypatch.setenv("_ZATO_COMPLETE", "bash_complete")
+        monkeypatch.setenv("COMP_WORDS", line)
+        monkeypatch.setenv("COMP_CWORD", str(line.count(" ")))
+        done = process()
+
+        assert (done.returncode, done.stderr) == (0, "")
+        assert not Path("called").exists()
+
+
+class TestFromConfig:
+    """`zato from-config` of a file that is not ours goes to the stock `zato`."""
+
+    def test_stored_stock_command_is_handed_over(
+        self, stand_in: Callable[[str], Path], process: Process
+    ) -> None:
+        """The stock `zato` gets the same command line."""
+        stand_in(TELLS)
+        Path("zato.config").write_text("# now - user@host\ncommand=sso_lock_user\npath=/x\nusername=user1\n")
+        done = process("from-config", "zato.config")
+
+        assert (done.returncode, done.stdout, done.stderr) == (7, "from-config\nzato.config\n", "")
+
+    @pytest.mark.usefixtures("path")
+    def test_without_a_stock_zato_names_the_command(self, invoke: Callable[..., Result]) -> None:
+        """The error tells what the file asks for."""
+        Path("zato.config").write_text("command=sso_lock_user\npath=/x\n")
+        done = invoke("from-config", "zato.config")
+
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert "`sso_lock_user`" in done.stderr
+        assert is_one_line(done.stderr)
+
+
+class TestNoStockZato:
+    """Where there is nobody to hand over to, one line says so."""
+
+    @pytest.mark.parametrize("arguments", [("start", "server1"), ("sso", "lock-user"), ("a\x1b[31m",)])
+    @pytest.mark.usefixtures("path")
+    def test_none_on_path(
+        self, invoke: Callable[..., Result], process: Process, arguments: tuple[str, ...]
+    ) -> None:
+        """An unknown command exits 2, here as in a process, and the line names it and the variable."""
+        result, done = invoke(*arguments), process(*arguments)
+
+        assert (result.exit_code, result.stdout) == (done.returncode, done.stdout) == (2, "")
+        assert result.stderr == done.stderr
+        assert is_one_line(done.stderr)
+        assert "No such command" in done.stderr
+        assert "ZATO_STOCK_CLI" in done.stderr
+
+    @pytest.mark.usefixtures("path")
+    @pytest.mark.parametrize(
+        ("content", "mode"),
+        [(None, 0), ("#!/bin/sh\n", 0o644), ("no program\0", 0o755), ("#!/no/such/shell\n", 0o755)],
+    )
+    def test_named_one_can_not_be_run(
+        self,
+        invoke: Callable[..., Result],
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+        content: str | None,
+        mode: int,
+    ) -> None:
+        """A $ZATO_STOCK_CLI that is absent or no program is named, with the reason."""
+        file = tmp_path / "zato-3.3"
+        if content is not None:
+            file.write_text(content)
+            file.chmod(mode)
+        monkeypatch.setenv("ZATO_STOCK_CLI", str(file))
+        done = invoke("start", "server1")
+
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert is_one_line(done.stderr)
+        assert f"`{file}` can't be run: " in done.stderr
+
+    @pytest.mark.usefixtures("path")
+    @pytest.mark.parametrize("value", ["9" * 5000 + " 1", "1 " + "9" * 5000, "x", "\u0661 1"])
+    def test_any_mark_of_a_hand_over_is_harmless(
+        self, invoke: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, value: str
+    ) -> None:
+        """What somebody else put into the variable is none of ours."""
+        monkeypatch.setenv("ZATO_HANDED_OVER", value)
+        monkeypatch.setenv("ZATO_STOCK_CLI", "/no/such/zato")
+
+        assert invoke("start").exit_code == 1
+
+    def test_fifo_on_path_is_not_waited_for(
+        self, path: Path, process: Process, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """To look into it would wait for a writer."""
+        os.mkfifo(path / "zato", 0o755)
+        done = process("start")
+
+        assert done.returncode == 1
+        assert is_one_line(done.stderr)
+
+    @pytest.mark.usefixtures("path")
+    @pytest.mark.parametrize("copied", [False, True])
+    def test_named_one_is_ours(
+        self,
+        invoke: Callable[..., Result],
+        monkeypatch: pytest.MonkeyPatch,
+        tmp_path: Path,
+        *,
+        copied: bool,
+    ) -> None:
+        """A $ZATO_STOCK_CLI that leads back here, or to another install of ours, is refused."""
+        monkeypatch.setenv("ZATO_STOCK_CLI", str(shutil.copy(ZATO, tmp_path / "other") if copied else ZATO))
+        done = invoke("start", "server1")
+
+        assert (done.exit_code, done.stdout) == (1, "")
+        assert is_one_line(done.stderr)
+        assert "not a stock `zato`" in done.stderr
+
+
+class TestLoop:
+    """A stand-in that calls `zato` again never gets into a loop with it."""
+
+    COUNTED = 'echo again >> called; [ "$(wc -l < called)" -gt 30 ] && exit 99\n'
+    """What ends a loop, so that a failing test ends too."""
+
+    @pytest.mark.parametrize(
+        "script",
+        [
+            'exec zato "$@"',
+            'zato "$@"; exit $?',
+            '(zato "$@"; exit $?); exit $?',
+            'exec zato "$@" --more',
+            'zato again "$@"; exit $?',
+        ],
+        ids=["exec", "child", "grandchild", "exec with more", "child with more"],
+    )
+    def test_is_refused_in_one_line(
+        self, stand_in: Callable[[str], Path], process: Process, script: str
+    ) -> None:
+        """What comes back to us is an error, by whatever way it came."""
+        stand_in(self.COUNTED + script)
+        done = process("start", "server1")
+
+        assert done.returncode not in {0, 99}
+        assert done.stdout == ""
+        assert is_one_line(done.stderr)
+        assert "leads back here" in done.stderr
+
+    @pytest.mark.parametrize("way", ["exec zato", "zato"])
+    def test_call_of_another_command_is_none(
+        self, stand_in: Callable[[str], Path], process: Process, way: str
+    ) -> None:
+        """A stock command that calls `zato` for something else gets it: of ours, and of its own."""
+        stand_in(
+            f'{self.COUNTED}case "$1" in start) {way} restart "$2";; restart) {way} --version;; esac\nexit $?'
+        )
+        done = process("start", "server1")
+
+        assert (done.returncode, done.stderr) == (0, "")
+        assert done.stdout.startswith("zato-sso-reset ")

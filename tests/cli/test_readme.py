@@ -1,0 +1,96 @@
+"""README and docs say what the code does."""
+
+import re
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+
+from zato_sso_reset import errors
+from zato_sso_reset.server import OVERRIDES
+
+PROJECT = Path(__file__).parents[2]
+HELP = re.compile(r"<!-- help: zato (?P<arguments>.+?) -->\n```\n(?P<text>.*?)```\n", re.DOTALL)
+
+
+def read(name: str) -> str:
+    """Return the text of a file of the project."""
+    return (PROJECT / name).read_text("utf-8")
+
+
+def exit_codes(table: str) -> set[int]:
+    """Return the numbers in the first column of a table."""
+    cells = re.findall(r"^\| ([0-9, ]+) \|", table, re.MULTILINE)
+    return {int(code) for cell in cells for code in cell.split(",")}
+
+
+class TestReadme:
+    """What a newcomer reads first."""
+
+    def test_help_is_the_real_one(self, invoke: Callable[..., Result]) -> None:
+        """The help text stands in the README as the command prints it."""
+        texts = list(HELP.finditer(read("README.md")))
+
+        assert texts
+        for text in texts:
+            assert text["text"] == invoke(*text["arguments"].split(), terminal_width=80).stdout
+
+    @pytest.mark.parametrize("session", ["demo", "tests"])
+    def test_sessions_of_its_commands_are_there(self, session: str) -> None:
+        """The two commands run sessions that the noxfile has."""
+        assert (
+            f"\n    python3 -m venv .venv && .venv/bin/pip install -q nox && .venv/bin/nox -s {session}\n"
+            in read("README.md")
+        )
+        assert re.search(rf"^def {session}\(", read("noxfile.py"), re.MULTILINE)
+
+    @pytest.mark.parametrize("document", ["README.md", "docs/exit-codes.md"])
+    def test_exit_codes_are_all_there(self, document: str) -> None:
+        """The tables have the codes of all errors, and no other."""
+        documented = exit_codes(read(document)) - {0}
+
+        assert documented == {
+            kind.exit_code
+            for kind in vars(errors).values()
+            if isinstance(kind, type) and hasattr(kind, "exit_code")
+        }
+
+    def test_overrides_are_all_documented(self) -> None:
+        """The table of `sso.toml` has each section and key."""
+        rows = re.findall(r"^\| `\[(\w+)\]` \| (.+) \|$", read("docs/configuration.md"), re.MULTILINE)
+
+        assert {section: set(re.findall(r"`(\w+)`", keys)) for section, keys in rows} == OVERRIDES
+
+
+class TestPluginOfTheDocs:
+    """The plugin of `docs/plugins.md`, as it stands there."""
+
+    @pytest.fixture
+    def installed(self, tmp_path: Path) -> Path:
+        """A folder with the plugin, as pip would install it."""
+        source, project = re.findall(r"```(?:python|toml)\n(.*?)```", read("docs/plugins.md"), re.DOTALL)
+        (tmp_path / "zato_hello.py").write_text(source)
+        metadata = tmp_path / "zato_hello-1.0.dist-info"
+        metadata.mkdir()
+        (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: zato-hello\nVersion: 1.0\n")
+        entry_points = re.sub(r'\[project\.entry-points\."(.+)"\]', r"[\1]", project.split("\n\n", 1)[1])
+        (metadata / "entry_points.txt").write_text(entry_points.replace('"', ""))
+        return tmp_path
+
+    def test_does_what_the_page_shows(self, installed: Path) -> None:
+        """Each command of the page prints the line below it."""
+        shown = re.findall(r"^    \$ zato (.+)\n    (.+)$", read("docs/plugins.md"), re.MULTILINE)
+
+        assert len(shown) == 2
+        for arguments, output in shown:
+            done = subprocess.run(
+                [sys.executable, "-m", "zato_sso_reset", *arguments.split()],
+                env={"PYTHONPATH": str(installed)},
+                capture_output=True,
+                text=True,
+                check=True,
+            )
+            assert done.stdout == f"{output}\n"

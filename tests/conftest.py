@@ -1,0 +1,103 @@
+"""Fixtures: servers on real databases, and the command itself, in this process or as one of its own."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+
+from tests import databases
+from tests.databases import Database
+from tests.servers import STOCK, Server, quick_server, stock_server
+from zato_sso_reset.host import zato
+
+ENGINES = ("sqlite", "postgresql", "mysql")
+
+
+@pytest.fixture(autouse=True)
+def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    """Keep the caller's environment out, and let every file that a command makes land in a new folder."""
+    for name in list(os.environ):
+        if name.startswith(("Zato_Config_", "ZATO_", "_ZATO", "PYTHON")):
+            monkeypatch.delenv(name)
+    # Whatever runs the tests, nohup among them, what they start is to be ended by a signal.
+    signal.signal(signal.SIGINT, signal.default_int_handler)
+    for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
+        signal.signal(number, signal.SIG_DFL)
+    (tmp_path / "cwd").mkdir()
+    monkeypatch.chdir(tmp_path / "cwd")
+
+
+@pytest.fixture(scope="session")
+def worker() -> str:
+    """A name that no other worker or run of the tests has."""
+    return f"{os.environ.get('PYTEST_XDIST_WORKER', 'gw')}_{os.getpid()}"
+
+
+@pytest.fixture(scope="session")
+def postgresql(worker: str) -> Iterator[Database]:
+    """A database on the local PostgreSQL."""
+    database = databases.postgresql(worker)
+    yield database
+    databases.drop(database)
+
+
+@pytest.fixture(scope="session")
+def mysql(worker: str) -> Iterator[Database]:
+    """A database on the local MariaDB."""
+    database = databases.mysql(worker)
+    yield database
+    databases.drop(database)
+
+
+@pytest.fixture(params=ENGINES)
+def server(request: pytest.FixtureRequest, tmp_path: Path) -> Server:
+    """A server with users, on each of the three databases in turn."""
+    if request.param == "sqlite":
+        return quick_server(tmp_path / "server1")
+    database: Database = request.getfixturevalue(request.param)
+    databases.make_tables(database)
+    return quick_server(tmp_path / "server1", database)
+
+
+@pytest.fixture
+def sqlite_server(tmp_path: Path) -> Server:
+    """A server with users, on SQLite."""
+    return quick_server(tmp_path / "server1")
+
+
+@pytest.fixture
+def stock(tmp_path: Path) -> Server:
+    """A copy of the server that a stock Zato 3.3 made."""
+    if not STOCK.exists():
+        pytest.skip("no directory made by a stock Zato beside the project")
+    return stock_server(tmp_path / "server1")
+
+
+@pytest.fixture
+def invoke() -> Callable[..., Result]:
+    """Run `zato` with these arguments in this process."""
+
+    def run(*args: object, **options: object) -> Result:
+        return CliRunner().invoke(zato, [str(arg) for arg in args], prog_name="zato", **options)  # type: ignore[arg-type]
+
+    return run
+
+
+ZATO = Path(sys.executable).with_name("zato")
+"""The console script of the environment that the tests run in."""
+
+
+@pytest.fixture
+def process() -> Callable[..., "subprocess.CompletedProcess[str]"]:
+    """Run the installed `zato` with these arguments as a process of its own."""
+
+    def run(*args: object, **options: object) -> "subprocess.CompletedProcess[str]":
+        argv = [str(ZATO), *map(str, args)]
+        return subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False, **options)  # type: ignore[call-overload,no-any-return]
+
+    return run

@@ -1,0 +1,1 @@
+"""Real faults: connections that break, databases that hang."""

@@ -1,0 +1,25 @@
+"""The real `zato`, as a user without rights: `python -m tests.faults.as_nobody ...`.
+
+The interpreter may lie where only root can read, so all is loaded, by a reset that nobody sees,
+before the rights are given up.
+"""
+
+import os
+import tempfile
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from tests.limits import NOBODY
+from zato_sso_reset import __main__
+from zato_sso_reset.host import zato
+from zato_sso_reset.quickstart import make_server
+
+if __name__ == "__main__":
+    with tempfile.TemporaryDirectory() as folder:
+        server = make_server(Path(folder, "server1"), "user1")
+        CliRunner().invoke(zato, ["sso", "reset-user-password", str(server), "user1"])
+    os.setgroups([])
+    os.setgid(NOBODY)
+    os.setuid(NOBODY)
+    __main__.main()

@@ -1,0 +1,89 @@
+"""What the tests of faults share: processes that are struck, and what must hold of the account after."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.servers import LINE, OLD, Server
+
+PROJECT = Path(__file__).parents[2]
+
+Environment = Mapping[str, str]
+
+
+def environment(**more: str) -> dict[str, str]:
+    """Return this process's environment, in which stdout is buffered as an administrator's is."""
+    return {**os.environ, "PYTHONPATH": str(PROJECT), **more}
+
+
+@dataclass
+class Running:
+    """A reset of `user1` that runs as a process of its own and stops itself at a point."""
+
+    process: "subprocess.Popen[str]"
+
+    def wait_until_stopped(self) -> None:
+        """Wait for the point."""
+        _, status = os.waitpid(self.process.pid, os.WUNTRACED)
+        assert os.WIFSTOPPED(status), status
+
+    def go_on(self) -> tuple[int, str, str]:
+        """Let it run to its end; return exit code, stdout and stderr."""
+        self.process.send_signal(signal.SIGCONT)
+        stdout, stderr = self.process.communicate(timeout=60)
+        return self.process.returncode, stdout, stderr
+
+
+@pytest.fixture
+def start() -> Callable[..., Running]:
+    """Start a reset of `user1` that strikes itself with a signal at a point."""
+
+    def run(server: Server, strike: str, **options: object) -> Running:
+        argv = [
+            sys.executable,
+            "-m",
+            "tests.faults.struck",
+            "sso",
+            "reset-user-password",
+            server.path,
+            "user1",
+        ]
+        process = subprocess.Popen(  # type: ignore[call-overload]
+            argv,
+            env=environment(STRIKE=strike),
+            text=True,
+            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
+        )
+        return Running(process)
+
+    return run
+
+
+def printed(stdout: str) -> str:
+    """Return the password of the line, which is all there is."""
+    match = LINE.fullmatch(stdout)
+    assert match, stdout
+    return match["password"]
+
+
+def assert_old(server: Server, stdout: str = "") -> None:
+    """See that nothing was changed, or printed."""
+    assert stdout == ""
+    assert server.opens("user1", OLD)
+
+
+def assert_new(server: Server, stdout: str) -> None:
+    """See that what was printed whole is what opens the account."""
+    assert server.opens("user1", printed(stdout))
+    assert not server.opens("user1", OLD)
+
+
+def one_line(stderr: str) -> bool:
+    """Tell whether an error is told in one line."""
+    return stderr.startswith("Error: ") and stderr.count("\n") == 1

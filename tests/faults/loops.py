@@ -1,0 +1,184 @@
+"""Kill loop and races: `python -m tests.faults.loops [--long]` prints their figures.
+
+Each reset is a process of its own. What is counted as lost is an account whose stored password is
+neither the one it had nor one that was printed whole.
+"""
+
+import argparse
+import contextlib
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+from collections import Counter
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests import databases
+from tests.conftest import ENGINES, ZATO
+from tests.databases import Database, run
+from tests.faults.conftest import environment
+from tests.servers import LINE, OLD, Server, quick_server
+
+
+@dataclass
+class Figures:
+    """How the resets ended, and what each left behind."""
+
+    exit_codes: Counter[int] = field(default_factory=Counter)
+    old: int = 0
+    new: int = 0
+    lost: int = 0
+
+    def __iadd__(self, other: "Figures") -> "Figures":  # noqa: PYI034 typing has no Self in Python 3.10
+        self.exit_codes += other.exit_codes
+        self.old += other.old
+        self.new += other.new
+        self.lost += other.lost
+        return self
+
+    def __str__(self) -> str:
+        ends = ", ".join(f"{count} x {code}" for code, count in sorted(self.exit_codes.items()))
+        return f"exit codes: {ends}; found old: {self.old}, new: {self.new}, lost: {self.lost}"
+
+
+def start(server: Server, username: str = "user1") -> "subprocess.Popen[str]":
+    """Start a reset."""
+    argv = [str(ZATO), "sso", "reset-user-password", str(server.path), username]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(argv, env=environment(), text=True, **pipes)  # type: ignore[call-overload,no-any-return]
+
+
+def printed_password(stdout: str) -> str | None:
+    """Return the password of a line that was printed whole."""
+    match = LINE.fullmatch(stdout)
+    return match["password"] if match else None
+
+
+def kill_loop(server: Server, kills: int, seed: int) -> Figures:
+    """Kill as many resets at random instants; see after each which password is there."""
+    figures, possible = Figures(), {OLD}
+    chance = random.Random(seed)
+    begun = time.monotonic()
+    start(server, "MixedCase").communicate()
+    length = time.monotonic() - begun
+    while figures.exit_codes[-9] < kills:
+        process = start(server)
+        time.sleep(chance.uniform(length * 0.3, length * 1.1))
+        process.kill()
+        # The machine's speed changes: the next are killed sooner where this one had ended already.
+        length *= 1.01 if process.wait() else 0.9
+        stdout, _ = process.communicate()
+        figures.exit_codes[process.returncode] += 1
+        new = printed_password(stdout)
+        if new and server.opens("user1", new):
+            figures.new += 1
+            possible = {new}
+        elif process.returncode != 0 and any(server.opens("user1", password) for password in possible):
+            figures.old += 1
+            # A COMMIT that was sent before the kill may still be on its way.
+            possible |= {new} if new else set()
+        else:
+            figures.lost += 1
+    return figures
+
+
+def race(server: Server, processes: int, users: list[str]) -> Figures:
+    """Reset the passwords of `users`, in turn, by as many processes at once."""
+    figures = Figures()
+    running = [start(server, users[number % len(users)]) for number in range(processes)]
+    printed: dict[str, set[str]] = {user: set() for user in users}
+    for number, process in enumerate(running):
+        stdout, _ = process.communicate()
+        figures.exit_codes[process.returncode] += 1
+        if process.returncode == 0:
+            printed[users[number % len(users)]].add(printed_password(stdout) or "")
+    for user, passwords in printed.items():
+        if any(server.opens(user, password) for password in passwords):
+            figures.new += 1
+        elif not passwords and server.opens(user, OLD):
+            figures.old += 1
+        else:
+            figures.lost += 1
+    return figures
+
+
+@contextlib.contextmanager
+def busy_server(server: Server) -> Iterator[None]:
+    """Read and write the tables all the time, as a running server does."""
+    over = threading.Event()
+
+    def loop(statement: str) -> None:
+        with server.database.connect() as connection:
+            while not over.wait(0.005):
+                run(connection, statement)
+
+    statements = (
+        "SELECT * FROM zato_sso_user",
+        "UPDATE zato_sso_user SET display_name = 'busy' WHERE username = 'user1'",
+        "UPDATE zato_sso_session SET user_agent = 'busy'",
+    )
+    threads = [threading.Thread(target=loop, args=[statement]) for statement in statements]
+    for thread in threads:
+        thread.start()
+    try:
+        yield
+    finally:
+        over.set()
+        for thread in threads:
+            thread.join()
+
+
+@contextlib.contextmanager
+def server_on(engine: str, name: str) -> Iterator[Server]:
+    """Make a server on one of the three databases."""
+    folder = Path(tempfile.mkdtemp())
+    make: dict[str, Callable[[str], Database]] = {
+        "postgresql": databases.postgresql,
+        "mysql": databases.mysql,
+    }
+    database = make[engine](name) if engine in make else None
+    if database:
+        databases.make_tables(database)
+    server = quick_server(folder / "server1", database)
+    server.edit("sso.conf", "hash_secret", rounds="1")
+    try:
+        yield server
+    finally:
+        if database:
+            databases.drop(database)
+        shutil.rmtree(folder)
+
+
+def main() -> int:
+    """Run everything; exit with 1 where anything was lost."""
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--long", action="store_true", help="10,002 kills, and 20 races of 50 processes each")
+    parser.add_argument("--kills", type=int, help="kills on each engine")
+    arguments = parser.parse_args()
+    kills = arguments.kills or (3334 if arguments.long else 20)
+    races, processes = (20, 50) if arguments.long else (2, 10)
+    lost = 0
+    for engine in ENGINES:
+        seed = random.SystemRandom().randrange(2**32)
+        with server_on(engine, f"loop_{seed}") as server:
+            begun = time.monotonic()
+            figures = kill_loop(server, kills, seed)
+            seconds = time.monotonic() - begun
+            print(f"{engine}: {kills} kills in {seconds:.0f} s, seed {seed}: {figures}", flush=True)
+            lost += figures.lost
+            for users in (["user1"], ["user1", "locked1", "MixedCase", "changing1"]):
+                total = Figures()
+                for _ in range(races):
+                    total += race(server, processes, users)
+                print(f"{engine}: {races} x {processes} at once, {len(users)} users: {total}", flush=True)
+                lost += total.lost
+    return 1 if lost else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())

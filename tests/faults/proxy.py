@@ -1,0 +1,93 @@
+"""A TCP proxy in front of a database server that does harm to one message, once it is armed."""
+
+import contextlib
+import socket
+import threading
+from types import TracebackType
+
+NONSENSE = b"\x01\x00\x00\x01\xff"
+"""To a MySQL client an error without a code; to a PostgreSQL client no message at all."""
+
+
+class Proxy:
+    """Forwards a local port to another; `arm` says what befalls the next message from a client.
+
+    `cut`: it is lost, and the connection with it. `lose-answer`: it arrives; the answer is lost, and
+    the connection with it. `garble-answer`: it arrives; the answer becomes nonsense. `hold`: it is kept
+    until `release`, and the server's connection stays.
+    """
+
+    def __init__(self, port: int) -> None:
+        self._target = ("127.0.0.1", port)
+        self._listener = socket.create_server(("127.0.0.1", 0))
+        self.port: int = self._listener.getsockname()[1]
+        self._armed: list[tuple[str, bytes]] = []
+        self._answers: dict[socket.socket, str] = {}
+        self._held: list[tuple[socket.socket, bytes]] = []
+        self._sockets = [self._listener]
+        self._threads: list[threading.Thread] = []
+
+    def arm(self, harm: str, at: bytes = b"") -> None:
+        """Do this to the next message that has `at` in it, once what was armed before is done."""
+        self._armed.append((harm, at))
+
+    def release(self) -> None:
+        """Send on what was held."""
+        for server, data in self._held:
+            server.sendall(data)
+
+    def __enter__(self) -> "Proxy":  # noqa: PYI034 typing has no Self in Python 3.10
+        self._start(self._accept)
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        for each in self._sockets:
+            with contextlib.suppress(OSError):
+                each.shutdown(socket.SHUT_RDWR)
+            each.close()
+        for thread in self._threads:
+            thread.join()
+
+    def _start(self, target: object, *args: object) -> None:
+        thread = threading.Thread(target=target, args=args, daemon=True)  # type: ignore[arg-type]
+        self._threads.append(thread)
+        thread.start()
+
+    def _accept(self) -> None:
+        with contextlib.suppress(OSError):
+            while True:
+                client, _ = self._listener.accept()
+                server = socket.create_connection(self._target)
+                self._sockets += [client, server]
+                self._start(self._from_client, client, server)
+                self._start(self._from_server, server, client)
+
+    def _from_client(self, client: socket.socket, server: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := client.recv(65536):
+                harm = self._armed.pop(0)[0] if self._armed and self._armed[0][1] in data else ""
+                if harm == "cut":
+                    break
+                if harm == "hold":
+                    self._held.append((server, data))
+                    return
+                self._answers[server] = harm
+                server.sendall(data)
+        self._close(client, server)
+
+    def _from_server(self, server: socket.socket, client: socket.socket) -> None:
+        with contextlib.suppress(OSError):
+            while data := server.recv(65536):
+                harm = self._answers.pop(server, "")
+                if harm == "lose-answer":
+                    break
+                client.sendall(NONSENSE if harm == "garble-answer" else data)
+        self._close(client, server)
+
+    @staticmethod
+    def _close(*ends: socket.socket) -> None:
+        for end in ends:
+            with contextlib.suppress(OSError):
+                end.shutdown(socket.SHUT_RDWR)

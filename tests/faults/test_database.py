@@ -1,0 +1,311 @@
+"""Rows 15 to 23: a database that is locked, full, read-only, silent, absent, or changes in between."""
+
+import os
+import resource
+import shutil
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests import databases
+from tests.conftest import ZATO
+from tests.databases import Database, run
+from tests.faults.conftest import assert_new, assert_old, environment, one_line
+from tests.servers import OLD, Server, quick_server
+
+
+def start(server: Server, *program: str, **options: object) -> "subprocess.Popen[str]":
+    """Start a reset of `user1`."""
+    argv = [*(program or [str(ZATO)]), "sso", "reset-user-password", str(server.path), "user1"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    return subprocess.Popen(argv, env=environment(), text=True, **pipes, **options)  # type: ignore[call-overload,no-any-return]
+
+
+def refused(server: Server, exit_code: int, process: "subprocess.Popen[str]") -> str:
+    """See that a reset ends with this exit code, one line and nothing changed; return the line."""
+    stdout, stderr = process.communicate(timeout=60)
+    assert process.returncode == exit_code, stderr
+    assert one_line(stderr)
+    assert_old(server, stdout)
+    return stderr
+
+
+def wait_for_waiter(database: Database) -> None:
+    """Wait until some session of the database waits for a lock."""
+    waiting = {
+        "postgresql": "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() "
+        "AND wait_event_type = 'Lock'",
+        "mysql": "SELECT 1 FROM information_schema.innodb_trx t JOIN information_schema.processlist p "
+        "ON p.id = t.trx_mysql_thread_id WHERE p.db = DATABASE() AND t.trx_state = 'LOCK WAIT'",
+    }[database.engine]
+    while not database.run(waiting, admin=True):
+        time.sleep(0.02)
+
+
+class TestLocks:
+    """Somebody else is at the same rows."""
+
+    @pytest.mark.parametrize("server", ["postgresql", "mysql"], indirect=True)
+    def test_deadlock(self, server: Server) -> None:
+        """Row 15: the database ends one of the two; where that is ours, nothing was changed."""
+        server.database.run("DROP TABLE IF EXISTS other")
+        server.database.run("CREATE TABLE other (id INTEGER PRIMARY KEY, n INTEGER)")
+        server.database.run("INSERT INTO other VALUES (1, 0), (2, 0), (3, 0), (4, 0), (5, 0), (6, 0)")
+        if server.database.engine == "postgresql":
+            server.database.run(
+                "CREATE OR REPLACE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS "
+                "$$ BEGIN UPDATE other SET n = n + 1 WHERE id = 1; RETURN new; END $$"
+            )
+            server.database.run(
+                "CREATE TRIGGER touch BEFORE UPDATE ON zato_sso_user FOR EACH ROW EXECUTE FUNCTION touch()"
+            )
+        else:
+            server.database.run(
+                "CREATE TRIGGER touch BEFORE UPDATE ON zato_sso_user FOR EACH ROW "
+                "UPDATE other SET n = n + 1 WHERE id = 1"
+            )
+        with server.database.connect() as connection:
+            run(connection, "BEGIN")
+            run(connection, "UPDATE other SET n = n + 1")
+            process = start(server)
+            wait_for_waiter(server.database)
+            with suppress(Exception):
+                run(connection, "UPDATE zato_sso_user SET display_name = 'x' WHERE username = 'user1'")
+            message = refused(server, 75, process)
+            run(connection, "ROLLBACK")
+
+        assert "try again" in message
+        assert "40P01" in message or "1213" in message
+
+    @pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+    def test_serialization_failure(self, server: Server) -> None:
+        """Row 15: as PostgreSQL reports it; at READ COMMITTED, only a trigger's own work can meet one."""
+        server.database.run(
+            "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS "
+            "$$ BEGIN RAISE EXCEPTION 'could not serialize' USING ERRCODE = '40001'; END $$"
+        )
+        server.database.run(
+            "CREATE TRIGGER fail BEFORE UPDATE ON zato_sso_user FOR EACH ROW EXECUTE FUNCTION fail()"
+        )
+
+        assert "40001" in refused(server, 75, start(server))
+
+    @pytest.mark.parametrize("statement", ["BEGIN IMMEDIATE", "BEGIN; SELECT * FROM zato_sso_user"])
+    def test_sqlite_is_read_or_written(self, sqlite_server: Server, statement: str) -> None:
+        """Rows 16 and 17: waited for within the busy timeout, before the line."""
+        with sqlite_server.database.connect() as connection:
+            for each in statement.split("; "):
+                run(connection, each)
+            begun = time.monotonic()
+            message = refused(sqlite_server, 75, start(sqlite_server))
+            assert 4 < time.monotonic() - begun < 15
+
+        assert "try again" in message
+
+    @pytest.mark.parametrize(
+        "change", ["DELETE FROM zato_sso_user", "UPDATE zato_sso_user SET username = 'renamed'"]
+    )
+    def test_user_goes_in_between(self, server: Server, change: str) -> None:
+        """Row 23: what another session commits while we wait for the row is what counts."""
+        with server.database.connect() as connection:
+            run(connection, "BEGIN")
+            run(connection, f"{change} WHERE username = 'user1'")
+            process = start(server)
+            time.sleep(1.5)
+            run(connection, "COMMIT")
+        stdout, stderr = process.communicate(timeout=60)
+
+        assert (process.returncode, stdout) == (22, "")
+        assert one_line(stderr)
+
+
+class TestDisk:
+    """A disk that is full, or that may not be written to."""
+
+    @pytest.mark.parametrize("limit", [0, 512, 4096])
+    def test_full_in_the_journal(self, sqlite_server: Server, limit: int) -> None:
+        """Row 18: nothing was changed, and the file is whole."""
+        process = start(
+            sqlite_server, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
+        )
+
+        message = refused(sqlite_server, 69, process)
+
+        assert "disk is full or fails" in message
+        assert sqlite_server.database.run("PRAGMA integrity_check") == [("ok",)]
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to run as another user")
+    @pytest.mark.parametrize(("file", "folder"), [(0o644, 0o777), (0o666, 0o755), (0o600, 0o755)])
+    def test_sqlite_read_only(self, sqlite_server: Server, file: int, folder: int) -> None:
+        """Row 19: a file or a directory that this user may not write to."""
+        base = Path(tempfile.mkdtemp())
+        try:
+            moved = quick_server(base / "server1")
+            for path in (base, *base.rglob("*")):
+                path.chmod(0o755 if path.is_dir() else 0o644)
+            Path(moved.database.name).chmod(file)
+            moved.path.chmod(folder)
+
+            message = refused(moved, 77, start(moved, sys.executable, "-m", "tests.faults.as_nobody"))
+        finally:
+            shutil.rmtree(base)
+
+        assert "zato.db" in message
+        assert sqlite_server.opens("user1", OLD)
+
+
+class TestServers:
+    """A database server that forbids, keeps silent or is not there."""
+
+    def test_postgresql_read_only(self, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+        """Row 19: `default_transaction_read_only`."""
+        database: Database = request.getfixturevalue("postgresql")
+        databases.make_tables(database)
+        server = quick_server(tmp_path / "server1", database)
+        server.database.run(f"ALTER ROLE {database.user} SET default_transaction_read_only = on")
+        process = start(server)
+        process.wait(60)
+        server.database.run("SET default_transaction_read_only = off", admin=True)
+        admin = Database("postgresql", "postgres", database.host, database.port)
+        admin.run(f"ALTER ROLE {database.user} RESET default_transaction_read_only", admin=True)
+
+        assert "25006" in refused(server, 77, process)
+
+    @pytest.mark.parametrize("server", ["postgresql", "mysql"], indirect=True)
+    def test_no_privilege(self, server: Server) -> None:
+        """Row 19: the right to UPDATE was revoked."""
+        database = server.database
+        if database.engine == "postgresql":
+            database.run(f"REVOKE UPDATE ON zato_sso_user FROM {database.user}")
+            message = refused(server, 77, start(server))
+        else:
+            revoke = f"REVOKE UPDATE ON {database.name}.* FROM {database.user}@"
+            for host in ("127.0.0.1", "localhost"):
+                database.run(f"{revoke}{host}", admin=True)
+            process = start(server)
+            process.wait(60)
+            for host in ("127.0.0.1", "localhost"):
+                database.run(f"GRANT ALL ON {database.name}.* TO {database.user}@{host}", admin=True)
+            message = refused(server, 77, process)
+
+        assert "42501" in message or "1142" in message
+
+    @pytest.mark.parametrize("server", ["mysql"], indirect=True)
+    def test_table_without_transactions(self, server: Server) -> None:
+        """A MyISAM table is refused: what was changed there could not be taken back."""
+        server.database.run("DROP TABLE zato_sso_attr, zato_sso_linked_auth, zato_sso_password_reset")
+        server.database.run("DROP TABLE zato_sso_session, zato_sso_user_group")
+        server.database.run("ALTER TABLE zato_sso_user ENGINE=MyISAM")
+
+        assert "no transactions" in refused(server, 69, start(server))
+
+    @pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+    @pytest.mark.parametrize(
+        ("name", "value"),
+        [("PGOPTIONS", "-c search_path=other"), ("PGHOSTADDR", "127.0.0.9"), ("PGPORT", "1")],
+    )
+    def test_environment_of_libpq(
+        self, server: Server, name: str, value: str, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """What the server's configuration says counts, not what psql would do in this shell."""
+        server.database.run("CREATE SCHEMA IF NOT EXISTS other")
+        server.database.run("DROP TABLE IF EXISTS other.zato_sso_user")
+        server.database.run("CREATE TABLE other.zato_sso_user AS SELECT * FROM zato_sso_user")
+        server.edit("server.conf", "odb", port="")
+        monkeypatch.setenv(name, value)
+        stdout, stderr = (process := start(server)).communicate(timeout=60)
+
+        assert (process.returncode, stderr) == (0, "")
+        assert_new(server, stdout)
+
+    @pytest.mark.parametrize("engine", ["postgresql", "mysql"])
+    def test_silent(self, sqlite_server: Server, engine: str) -> None:
+        """Row 20: a server that accepts and says nothing is given up within the connect timeout."""
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            sqlite_server.edit("server.conf", "odb", engine=engine, host="127.0.0.1")
+            sqlite_server.edit("server.conf", "odb", port=str(listener.getsockname()[1]), username="u")
+            begun = time.monotonic()
+            message = refused(sqlite_server, 69, start(sqlite_server))
+
+        assert "can't be reached" in message
+        assert time.monotonic() - begun < 20
+
+
+@pytest.fixture(scope="module")
+def own_mariadb() -> Iterator[Database]:
+    """A MariaDB server of these tests alone, whose settings can be changed."""
+    if not (shutil.which("mariadbd") and shutil.which("mariadb-install-db")):
+        databases.unreachable("mariadbd on PATH", FileNotFoundError())
+    base = Path(tempfile.mkdtemp())
+    base.chmod(0o755)
+    shutil.chown(base, "mysql") if os.geteuid() == 0 else None
+    user = ["--user=mysql"] if os.geteuid() == 0 else []
+    data, log = f"--datadir={base}/data", (base / "log").open("w")
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = free.getsockname()[1]
+    subprocess.run(
+        ["mariadb-install-db", "--no-defaults", data, "--auth-root-authentication-method=normal", *user],
+        check=True,
+        stdout=log,
+        stderr=log,
+    )
+    process = subprocess.Popen(
+        [
+            "mariadbd",
+            "--no-defaults",
+            data,
+            f"--port={port}",
+            "--bind-address=127.0.0.1",
+            "--sql-mode=",
+            f"--socket={base}/socket",
+            f"--pid-file={base}/pid",
+            "--skip-name-resolve",
+            *user,
+        ],
+        stdout=log,
+        stderr=log,
+    )
+    admin = Database("mysql", "mysql", "127.0.0.1", port)
+    for _ in range(200):
+        with suppress(Exception):
+            admin.run("SELECT 1", admin=True)
+            break
+        time.sleep(0.05)
+    yield databases.mysql("own", port)
+    process.terminate()
+    process.wait(30)
+    log.close()
+    shutil.rmtree(base)
+
+
+class TestOwnMariaDB:
+    """Settings of a whole server, on one that nobody else uses."""
+
+    @pytest.fixture
+    def server(self, own_mariadb: Database, tmp_path: Path) -> Server:
+        """A server with users on it."""
+        databases.make_tables(own_mariadb)
+        return quick_server(tmp_path / "server1", own_mariadb)
+
+    def test_read_only(self, server: Server) -> None:
+        """Row 19: `read_only`."""
+        server.database.run("SET GLOBAL read_only = 1", admin=True)
+        process = start(server)
+        process.wait(60)
+        server.database.run("SET GLOBAL read_only = 0", admin=True)
+
+        assert "1290" in refused(server, 77, process)
+
+    def test_stored_value_is_truncated(self, server: Server) -> None:
+        """Row 22: a column that is too short, under a `sql_mode` that cuts without an error."""
+        server.database.run("ALTER TABLE zato_sso_user MODIFY password VARCHAR(450) NOT NULL")
+        server.edit("sso.conf", "hash_secret", salt_size="512")
+
+        assert "did not keep" in refused(server, 69, start(server))

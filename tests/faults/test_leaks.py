@@ -1,0 +1,224 @@
+"""Leaks: no secret is left anywhere, on whatever path the reset ends."""
+
+import os
+import resource
+import subprocess
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ZATO
+from tests.databases import PASSWORD
+from tests.faults.conftest import Running, environment
+from tests.faults.loops import printed_password
+from tests.servers import OLD, Server
+from zato_sso_reset.errors import ZatoError
+from zato_sso_reset.reset import reset_user_password
+from zato_sso_reset.server import ServerConfig
+
+RAISE = """
+CREATE OR REPLACE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS
+$$ BEGIN RAISE EXCEPTION 'row: %', new.password USING DETAIL = new.password; END $$
+"""
+
+
+def trigger_tells(server: Server) -> None:
+    """Have the database refuse the UPDATE with the row in its message."""
+    if server.database.engine == "postgresql":
+        server.database.run(RAISE)
+        event = "BEFORE UPDATE ON zato_sso_user FOR EACH ROW EXECUTE FUNCTION tell()"
+    elif server.database.engine == "mysql":
+        message = "SIGNAL SQLSTATE '45000' SET MESSAGE_TEXT = message"
+        event = (
+            "BEFORE UPDATE ON zato_sso_user FOR EACH ROW BEGIN "
+            f"DECLARE message VARCHAR(128) DEFAULT LEFT(new.password, 100); {message}; END"
+        )
+    else:
+        event = "BEFORE UPDATE ON zato_sso_user BEGIN SELECT RAISE(ABORT, 'gAAAAA is the hash'); END"
+    server.database.run(f"CREATE TRIGGER tell {event}")
+
+
+def value_does_not_fit(server: Server) -> None:
+    """Have the database refuse the value, with the statement in its message."""
+    server.database.run("ALTER TABLE zato_sso_user RENAME COLUMN password_is_set TO gone")
+
+
+def another_key(server: Server) -> None:
+    """Have a key that is none of the server's."""
+    proof = (
+        "gAAAAABrBI5WWscEXHr7msVNhCLlwDRKxnTy778Rozfqn9-NhkUMBTYc3cFICGe_HdAJINFgXA9TrkrFGv2KN0S7soV1tMa-bg=="
+    )
+    server.edit("secrets.conf", "zato", well_known_data=proof)
+
+
+def no_key(server: Server) -> None:
+    """Have a key that is no Fernet key."""
+    server.edit("secrets.conf", "secret_keys", key1=server.key[:-5])
+
+
+def malformed_ini(server: Server) -> None:
+    """Have a line that is no INI, right at the secret."""
+    secrets = server.repo / "secrets.conf"
+    secrets.write_text(secrets.read_text().replace("key1=", "key1 "))
+
+
+def not_utf8(server: Server) -> None:
+    """Have a file that can't be decoded."""
+    secrets = server.repo / "secrets.conf"
+    secrets.write_bytes(secrets.read_bytes() + b"\xff")
+
+
+def malformed_toml(server: Server) -> None:
+    """Have a line that is no TOML, with a password in it."""
+    server.override(f'[sql]\nurl = "postgresql://u:{PASSWORD}@host/db\n')
+
+
+def malformed_url(server: Server) -> None:
+    """Have a URL that is none, with a password in it."""
+    server.override(f'[sql]\nurl = "{PASSWORD}"\n')
+
+
+def bad_port(server: Server) -> None:
+    """Have a URL with a port that is none, and a password in it."""
+    server.override(f'[sql]\nurl = "postgresql://u:{PASSWORD}@host:{PASSWORD}/db"\n')
+
+
+def at_in_password(server: Server) -> None:
+    """Have a URL in whose password the `@` was not percent-encoded."""
+    server.override('[sql]\nurl = "postgresql://u:s3cr3t@z@to/p:w@127.0.0.1:1/db"\n')
+
+
+def question_mark_in_password(server: Server) -> None:
+    """Have a URL in whose password neither `@` nor `?` was percent-encoded."""
+    server.override('[sql]\nurl = "mysql://u:s3cr3t@z/x?to/p:w@127.0.0.1/db"\n')
+
+
+def database_refuses(server: Server) -> None:
+    """Have a password that the database does not take."""
+    port = server.database.port or 5432
+    engine = server.database.engine.replace("sqlite", "postgresql")
+    server.edit(
+        "server.conf", "odb", engine=engine, host="127.0.0.1", port=str(port), username="no_such_user"
+    )
+    server.edit("server.conf", "odb", password=f'"{PASSWORD}"')
+
+
+BREAK = (
+    trigger_tells,
+    value_does_not_fit,
+    another_key,
+    no_key,
+    malformed_ini,
+    not_utf8,
+    malformed_toml,
+    malformed_url,
+    bad_port,
+    at_in_password,
+    question_mark_in_password,
+    database_refuses,
+)
+
+
+def secrets_of(server: Server) -> Iterator[str]:
+    """Yield what must be nowhere: the key, the database's password, stored and new hashes."""
+    yield from (server.key[:-5], PASSWORD, "p:w", "pbkdf2", "gAAAA")
+
+
+def chain(error: BaseException | None) -> Iterator[BaseException]:
+    """Yield an exception and all that hang on it."""
+    while error:
+        yield error
+        yield from chain(error.__cause__)
+        error = error.__context__
+
+
+def reset(server: Server) -> None:
+    """Reset the password of `user1` in this process."""
+    config = ServerConfig.read(server.path, env=os.environ, stdin=None, warn=lambda _: None)
+    reset_user_password(
+        config, "user1", expiry=None, must_change=None, deliver=lambda _: None, note=lambda _: None
+    )
+
+
+class TestErrors:
+    """Every error path, with secrets in play."""
+
+    @pytest.mark.parametrize("harm", BREAK, ids=lambda harm: harm.__name__)
+    def test_nothing_is_told(self, server: Server, harm: Callable[[Server], None]) -> None:
+        """Neither stdout, stderr, log nor stored arguments have a secret; the old password stays."""
+        stored = server.database.row("user1")["password"]
+        harm(server)
+        argv = [str(ZATO), "sso", "reset-user-password", "--verbose", "--store-log", "--store-config"]
+        done = subprocess.run(
+            [*argv, str(server.path), "user1"], env=environment(), capture_output=True, text=True, check=False
+        )
+        kept = [path.read_text() for path in Path.cwd().iterdir()]
+
+        assert done.returncode in {69, 77, 78}, done.stderr
+        assert len(kept) == 2
+        for text in (done.stdout, done.stderr, *kept):
+            for secret in secrets_of(server):
+                assert secret not in text
+        assert "Traceback" not in done.stderr
+        assert server.database.run("SELECT password FROM zato_sso_user WHERE username = 'user1'") == [
+            (stored,)
+        ]
+
+    @pytest.mark.parametrize("harm", BREAK, ids=lambda harm: harm.__name__)
+    def test_nothing_hangs_on_the_exception(self, server: Server, harm: Callable[[Server], None]) -> None:
+        """The exception, and whatever it came from, have no secret either."""
+        harm(server)
+        with pytest.raises(ZatoError) as raised:
+            reset(server)
+
+        for error in chain(raised.value):
+            for secret in secrets_of(server):
+                assert secret not in f"{error} {error!r} {vars(error)}"
+
+    @pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+    def test_commit_that_is_refused_with_the_row(self, server: Server) -> None:
+        """A deferred trigger fails at COMMIT: the line is void, the message of the database is not told."""
+        server.database.run(RAISE)
+        server.database.run(
+            "CREATE CONSTRAINT TRIGGER tell AFTER UPDATE ON zato_sso_user "
+            "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION tell()"
+        )
+        argv = [
+            str(ZATO),
+            "sso",
+            "reset-user-password",
+            "--verbose",
+            "--store-log",
+            str(server.path),
+            "user1",
+        ]
+        done = subprocess.run(argv, env=environment(), capture_output=True, text=True, check=False)
+        [log] = Path.cwd().iterdir()
+        password = printed_password(done.stdout)
+
+        assert done.returncode == 79
+        assert password
+        for text in (done.stderr, log.read_text()):
+            assert "is void" in text
+            for secret in (password, *secrets_of(server)):
+                assert secret not in text.replace("PBKDF2", "")
+        assert server.opens("user1", OLD)
+
+
+class TestCoreDump:
+    """A process that ends by a signal that dumps core."""
+
+    def test_leaves_none(self, sqlite_server: Server, start: Callable[..., Running]) -> None:
+        """There is no core file, though the limit of the shell would allow one."""
+        unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        running = start(
+            sqlite_server,
+            "after-line:SIGQUIT",
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, unlimited),
+        )
+        code, stdout, _ = running.go_on()
+
+        assert code == -3
+        assert printed_password(stdout)
+        assert list(Path.cwd().iterdir()) == []

@@ -1,0 +1,136 @@
+"""Rows 4 to 9: a stdout that does not take the password."""
+
+import os
+import pty
+import resource
+import subprocess
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import ZATO
+from tests.faults.conftest import assert_new, assert_old, environment, one_line
+from tests.servers import Server
+
+
+def reset(server: Server, shell: str, **options: object) -> "subprocess.CompletedProcess[str]":
+    """Reset the password of `user1`, with redirections as a shell has them."""
+    command = ["sh", "-c", f'exec "{ZATO}" sso reset-user-password "$0" user1 {shell}', str(server.path)]
+    options = {"env": environment(), "text": True, "stderr": subprocess.PIPE, "timeout": 60, **options}
+    return subprocess.run(command, check=False, **options)  # type: ignore[call-overload,no-any-return]
+
+
+class TestStdout:
+    """Nothing was changed where the line could not be written whole."""
+
+    def test_full(self, server: Server) -> None:
+        """Row 4: /dev/full."""
+        done = reset(server, ">/dev/full")
+
+        assert done.returncode == 74
+        assert one_line(done.stderr)
+        assert_old(server)
+
+    def test_reader_gone(self, server: Server) -> None:
+        """Row 5: a pipe whose reading end is closed."""
+        reader, writer = os.pipe()
+        os.close(reader)
+        done = reset(server, "", stdout=writer)
+        os.close(writer)
+
+        assert done.returncode == 74
+        assert one_line(done.stderr)
+        assert_old(server)
+
+    @pytest.mark.parametrize("redirection", [">&-", "1</dev/null"])
+    def test_closed_or_read_only(self, server: Server, redirection: str) -> None:
+        """Row 6: seen before any file of the server is opened, for that one would become stdout."""
+        secrets = server.repo / "secrets.conf"
+        secrets.rename(secrets.with_suffix(".away"))  # whoever looked would end with 23
+        done = reset(server, redirection)
+        secrets.with_suffix(".away").rename(secrets)
+
+        assert done.returncode == 74
+        assert one_line(done.stderr)
+        assert_old(server)
+
+    # On SQLite, that limit ends the journal first, which is row 18.
+    @pytest.mark.parametrize("server", ["postgresql", "mysql"], indirect=True)
+    def test_partial_write(self, server: Server, tmp_path: Path) -> None:
+        """Row 7: a file that takes ten bytes."""
+        taken = tmp_path / "taken"
+        with taken.open("w") as file:
+            done = reset(
+                server,
+                "",
+                stdout=file,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10)),
+            )
+
+        assert done.returncode == 74
+        assert one_line(done.stderr)
+        assert taken.read_text() == "Password f"
+        assert_old(server)
+
+    # On SQLite, tests/cli/test_output.py has it.
+    @pytest.mark.parametrize("server", ["postgresql", "mysql"], indirect=True)
+    def test_reader_stuck(self, server: Server) -> None:
+        """Row 8: a full pipe that nobody reads; the wait is bounded, and no lock is left behind."""
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(writer, b"x" * 4096)
+        os.set_blocking(writer, True)
+        start = time.monotonic()
+        done = reset(server, "", stdout=writer)
+
+        assert done.returncode == 74
+        assert time.monotonic() - start < 15
+        assert one_line(done.stderr)
+        assert_old(server)
+        for end in (reader, writer):
+            os.close(end)
+        server.database.run("UPDATE zato_sso_user SET display_name = 'free' WHERE username = 'user1'")
+
+    def test_terminal_that_is_stuck(self, sqlite_server: Server) -> None:
+        """Row 8: a terminal that has room for a few bytes, and that nobody reads."""
+        master, slave = pty.openpty()
+        os.set_blocking(slave, False)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(slave, b"x" * 64)
+        os.read(master, 16)
+        os.set_blocking(slave, True)
+        done = reset(sqlite_server, "", stdout=slave)
+        for end in (master, slave):
+            os.close(end)
+
+        assert done.returncode == 74
+        assert one_line(done.stderr)
+        assert_old(sqlite_server)
+
+    def test_stderr_stuck(self, sqlite_server: Server) -> None:
+        """Row 9: a full pipe that nobody reads keeps nothing back."""
+        reader, writer = os.pipe()
+        os.set_blocking(writer, False)
+        with suppress(BlockingIOError):
+            while True:
+                os.write(writer, b"x" * 4096)
+        os.set_blocking(writer, True)
+        done = reset(sqlite_server, "--verbose", stdout=subprocess.PIPE, stderr=writer)
+        for end in (reader, writer):
+            os.close(end)
+
+        assert done.returncode == 0
+        assert_new(sqlite_server, done.stdout)
+
+    @pytest.mark.parametrize("closed", ["2>&-", "<&- 2>&-"])
+    def test_stderr_closed(self, server: Server, closed: str) -> None:
+        """Row 9: it is delivered all the same, and no database becomes stderr."""
+        done = reset(server, closed, stdout=subprocess.PIPE)
+
+        assert (done.returncode, done.stderr) == (0, "")
+        assert_new(server, done.stdout)

@@ -1,0 +1,130 @@
+"""Every system call of the commit path, killed and failed, one after the other.
+
+A first run under strace counts the calls that write, sync, unlink, truncate, lock, send and receive, from the
+opening of the database to the end. Then there is a run for each of them and each harm.
+"""
+
+import re
+import shutil
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+import pytest
+
+from tests.databases import unreachable
+from tests.faults.conftest import environment
+from tests.faults.loops import printed_password
+from tests.servers import OLD, Server
+
+FILE_HARMS = ("signal=SIGKILL", "error=ENOSPC", "error=EIO")
+SOCKET_HARMS = ("signal=SIGKILL", "error=EPIPE", "error=ECONNRESET")
+
+HARMS = {
+    "sqlite": dict.fromkeys(("pwrite64", "fsync", "fdatasync", "unlink", "ftruncate", "fcntl"), FILE_HARMS),
+    "postgresql": dict.fromkeys(("sendto", "recvfrom", "sendmsg", "recvmsg"), SOCKET_HARMS),
+    "mysql": dict.fromkeys(("sendto", "recvfrom", "sendmsg", "recvmsg"), SOCKET_HARMS),
+}
+
+STDOUT_HARMS = {"write": ("signal=SIGKILL", "error=ENOSPC", "error=EIO", "error=EPIPE")}
+
+KILLED = {-9, 137}
+
+UNCHANGED = {69, 74, 75, 77, 79}
+"""The exit codes with which the old password must be there."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """How a reset under strace ended."""
+
+    exit_code: int
+    stdout: str
+    stderr: str
+    calls: list[str]
+
+
+def traced(server: Server, calls: str, *inject: str) -> Run:
+    """Reset the password of `user1` under strace."""
+    trace = server.path / "trace"
+    strace = ["strace", "-f", "-o", str(trace), "-e", f"trace={calls}", *inject]
+    reset = [
+        sys.executable,
+        "-m",
+        "tests.faults.hurried",
+        "sso",
+        "reset-user-password",
+        str(server.path),
+        "user1",
+    ]
+    done = subprocess.run(
+        [*strace, *reset], env=environment(), capture_output=True, text=True, timeout=120, check=False
+    )
+    lines = [line.split(maxsplit=1)[1] for line in trace.read_text().splitlines()]
+    stderr = re.sub(r"(?m)^strace: .*\n", "", done.stderr)
+    return Run(done.returncode, done.stdout, stderr, lines)
+
+
+def points(server: Server) -> Iterator[tuple[str, int, str]]:
+    """Yield each call since the opening of the database, by name and number, with each harm."""
+    harms = HARMS[server.database.engine] | STDOUT_HARMS
+    names = ",".join(harms)
+    calls = traced(server, f"{names},openat,connect").calls
+    opened = "zato.db" if server.database.engine == "sqlite" else "connect("
+    first = next(number for number, call in enumerate(calls) if opened in call)
+    before = Counter(call.partition("(")[0] for call in calls[:first])
+    after = Counter(call.partition("(")[0] for call in calls[first:])
+    for name, kinds in harms.items():
+        for number in range(before[name] + 1, before[name] + after[name] + 1):
+            for harm in kinds:
+                yield name, number, harm
+
+
+def check(server: Server, run: Run, known: str, harm: str) -> str:
+    """See that the password is the one that was known or one that was printed; return it."""
+    if harm == "signal=SIGKILL":
+        assert run.exit_code in KILLED, "it was not killed"
+    else:
+        assert any("(INJECTED)" in call for call in run.calls), "nothing failed"
+    new = printed_password(run.stdout)
+    is_new = new is not None and server.opens("user1", new)
+    assert is_new or server.opens("user1", known), "lost"
+    assert run.exit_code in {0, 76} | KILLED | UNCHANGED, run
+    if run.exit_code == 0:
+        assert is_new
+    if run.exit_code in UNCHANGED:
+        assert not is_new
+    if run.exit_code not in {0} | KILLED:
+        assert re.fullmatch("(Warning: .*\n)?Error: .*\n", run.stderr), run.stderr
+    if server.database.engine == "sqlite":
+        assert server.database.run("PRAGMA integrity_check") == [("ok",)]
+    return new if is_new and new else known
+
+
+@pytest.mark.exhaustive
+class TestSystemCalls:
+    """Nothing is lost, whichever call is the last or fails."""
+
+    def test_each_one(self, server: Server, capsys: pytest.CaptureFixture[str]) -> None:
+        """The account has its old password or one that was printed whole, and the exit code says which."""
+        if not shutil.which("strace"):
+            unreachable("strace on PATH", FileNotFoundError())
+        ends, covered = Counter[str](), Counter[str]()
+        # The first run may write compiled modules, the second is the one that is counted.
+        traced(server, "none")
+        each = list(points(server))
+        known = printed_password(traced(server, "none").stdout) or OLD
+        for name, number, harm in each:
+            run = traced(server, name, "-e", f"inject={name}:{harm}:when={number}")
+            try:
+                known = check(server, run, known, harm)
+            except AssertionError as error:
+                raise AssertionError(f"{name} {number} {harm}: {error}\n{run}") from None
+            covered[name] += 1
+            ends[f"{harm.partition('=')[2]} -> {run.exit_code}"] += 1
+
+        with capsys.disabled():
+            summary = ", ".join(f"{count} x {name}" for name, count in sorted(covered.items()))
+            print(f"\n{server.database.engine}: {covered.total()} points, none lost: {summary}; {dict(ends)}")

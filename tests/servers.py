@@ -1,0 +1,158 @@
+"""Server directories for tests, and an independent reading of what they hold."""
+
+import gzip
+import re
+import shutil
+import sqlite3
+from collections.abc import Mapping
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta, timezone
+from pathlib import Path
+
+from cryptography.fernet import Fernet
+from passlib.hash import argon2, pbkdf2_sha512
+
+from tests.databases import PASSWORD, Database
+from zato_sso_reset.quickstart import make_server
+
+OLD = "Old-Password.1"
+"""What every user has before a reset."""
+
+ROUNDS = 1000
+"""Few enough for a test; one test a scheme has the real ones."""
+
+STOCK = Path(__file__).parents[2] / "shared" / "stock-zato-3.3"
+
+LINE = re.compile(r"Password for user `(?P<username>.+)` reset to `(?P<password>[A-Za-z0-9_-]{32})`\n")
+
+
+@dataclass(frozen=True)
+class Server:
+    """A server's directory, its secret key and its database."""
+
+    path: Path
+    key: str
+    database: Database
+
+    @property
+    def repo(self) -> Path:
+        """The folder of the configuration files."""
+        return self.path / "config" / "repo"
+
+    def edit(self, file: str, section: str, **values: str) -> None:
+        """Set keys of a section of an INI file; the text after `=` is taken as it is."""
+        path = self.repo / file
+        text = path.read_text()
+        for key, value in values.items():
+            pattern = rf"(\[{section}\]\n(?:(?!\[).*\n)*?){re.escape(key)} ?=.*\n"
+            replaced, count = re.subn(pattern, lambda m, k=key, v=value: f"{m[1]}{k}={v}\n", text)  # type: ignore[misc]
+            text = replaced if count else text.replace(f"[{section}]\n", f"[{section}]\n{key}={value}\n")
+        path.write_text(text)
+
+    def remove(self, file: str, key: str) -> None:
+        """Remove every line of a key from an INI file."""
+        path = self.repo / file
+        path.write_text(re.sub(rf"(?m)^{re.escape(key)} ?=.*\n", "", path.read_text()))
+
+    def override(self, text: str) -> None:
+        """Write `sso.toml`."""
+        (self.repo / "sso.toml").write_text(text)
+
+    def seal(self, text: str) -> str:
+        """Encrypt with the server's key."""
+        return Fernet(self.key).encrypt(text.encode()).decode()
+
+    def opens(self, username: str, password: str) -> bool:
+        """Tell whether a stock server would take `password`, as far as the hash goes."""
+        stored = self.database.row(username)["password"]
+        stored = stored.encode() if isinstance(stored, str) else stored
+        hashed = Fernet(self.key).decrypt(stored).decode()
+        return bool((argon2 if hashed.startswith("$argon2") else pbkdf2_sha512).verify(password, hashed))
+
+
+def quick_server(path: Path, database: Database | None = None) -> Server:
+    """Make a server with the users of `USERS`, on SQLite or on `database`, whose tables are empty."""
+    make_server(path, "user1")
+    secrets = (path / "config" / "repo" / "secrets.conf").read_text()
+    match = re.search(r"^key1=(.+)$", secrets, re.MULTILINE)
+    assert match
+    server = Server(path, match[1], database or Database("sqlite", str(path / "zato.db")))
+    server.edit("sso.conf", "hash_secret", rounds=str(ROUNDS))
+    if database:
+        server.edit(
+            "server.conf",
+            "odb",
+            engine={"postgresql": "postgresql+pg8000", "mysql": "mysql+pymysql"}[database.engine],
+            db_name=database.name,
+            host=database.host,
+            port=str(database.port),
+            username=database.user,
+        )
+        server.edit("secrets.conf", "zato", **{"server_conf.odb.password": server.seal(PASSWORD)})
+    else:
+        server.database.run("DELETE FROM zato_sso_user")
+    for user_id, (username, columns) in enumerate(USERS.items(), start=1):
+        insert_user(server, user_id, username, columns)
+    server.database.run(
+        "INSERT INTO zato_sso_session (id, ust, creation_time, expiration_time, remote_addr, user_agent, "
+        "auth_type, auth_principal, user_id) VALUES (1, 'zust1', '2026-01-02 03:04:05', "
+        "'2036-01-02 03:04:05', '127.0.0.1', 'test', 'default', 'user1', 1)"
+    )
+    return server
+
+
+USERS: Mapping[str, Mapping[str, object]] = {
+    "user1": {},
+    "locked1": {"is_locked": True, "locked_by": "admin@host"},
+    "pending1": {"approval_status": "before_decision"},
+    "MixedCase": {},
+    "changing1": {"password_must_change": True},
+}
+
+
+def insert_user(server: Server, user_id: int, username: str, columns: Mapping[str, object]) -> None:
+    """Insert an approved user with the password `OLD`."""
+    now = datetime.now(timezone.utc).replace(tzinfo=None) - timedelta(days=10)
+    values: dict[str, object] = {
+        "id": user_id,
+        "user_id": f"zusr{user_id}",
+        "is_active": True,
+        "is_internal": False,
+        "is_super_user": False,
+        "is_locked": False,
+        "creation_ctx": "null",
+        "approval_status": "approved",
+        "approval_status_mod_time": str(now),
+        "approval_status_mod_by": "auto",
+        "username": username,
+        "password": server.seal(pbkdf2_sha512.using(rounds=ROUNDS).hash(OLD)),
+        "password_is_set": True,
+        "password_must_change": False,
+        "password_last_set": str(now),
+        "password_expiry": str(now + timedelta(days=100)),
+        "sign_up_status": "final",
+        "sign_up_time": str(now),
+        "sign_up_confirm_token": f"cli.{user_id}",
+        "is_totp_enabled": False,
+        **columns,
+    }
+    placeholders = ", ".join(["%s"] * len(values))
+    server.database.run(
+        f"INSERT INTO zato_sso_user ({', '.join(values)}) VALUES ({placeholders})", *values.values()
+    )
+
+
+def stock_server(path: Path) -> Server:
+    """Copy the directory that a stock Zato 3.3 made, with its database."""
+    shutil.copytree(STOCK / "server1", path)
+    for file in (path, *path.rglob("*")):
+        file.chmod(0o700)
+    odb = path / "zato.db"
+    with closing(sqlite3.connect(odb)) as connection:
+        connection.executescript(gzip.decompress((STOCK / "zato.sql.gz").read_bytes()).decode())
+    conf = path / "config" / "repo" / "server.conf"
+    conf.write_text(conf.read_text().replace("@ODB@", str(odb)))
+    match = re.search(r"^key1=(.+)$", (path / "config" / "repo" / "secrets.conf").read_text(), re.MULTILINE)
+    assert match
+    return Server(path, match[1], Database("sqlite", str(odb)))

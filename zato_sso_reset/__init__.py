@@ -1,0 +1,1 @@
+"""Reset the passwords of Zato SSO users."""

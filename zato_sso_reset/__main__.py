@@ -1,0 +1,20 @@
+"""The console script `zato`, also `python -m zato_sso_reset`."""
+
+import signal
+
+
+def main() -> None:
+    """Run the `zato` program with the process's own arguments."""
+    # Until Click is there to say "Aborted!", Ctrl-C ends the process without a traceback.
+    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+        from zato_sso_reset.host import zato
+
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    else:
+        from zato_sso_reset.host import zato
+    zato(prog_name="zato")
+
+
+if __name__ == "__main__":
+    main()

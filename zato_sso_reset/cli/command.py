@@ -1,0 +1,184 @@
+"""What the commands share: options, messages, exit codes."""
+
+import re
+import signal
+import textwrap
+from contextlib import suppress
+from pathlib import Path
+from typing import Any
+from unicodedata import category
+
+import click
+
+from zato_sso_reset.errors import ZatoError, printable
+from zato_sso_reset.host import say
+
+MAX_USERNAME = 191
+"""Characters, the width of the column."""
+
+_CONTROLS = {"Cc", "Cs", "Zl", "Zp"}
+"""Unicode categories that a terminal obeys or can't show; Cs is a byte that was not UTF-8."""
+
+_BIDI_CONTROLS = {0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
+"""Unicode's Bidi_Control, with which one name passes for another."""
+
+MAX_DAYS_DIGITS = 7
+"""Ten million days are 27,000 years."""
+
+PR_SET_DUMPABLE = 4
+"""From linux/prctl.h."""
+
+
+class Failure(click.ClickException):
+    """An error of ours, on its way to the user and the exit code."""
+
+    def __init__(self, message: str, exit_code: int) -> None:
+        super().__init__(message)
+        self.exit_code = exit_code  # type: ignore[misc]
+
+
+class Command(click.Command):
+    """A command that turns every error into one line and its exit code."""
+
+    def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
+        """Name every option, as the stock command's page does."""
+        options = [param for param in self.params if isinstance(param, click.Option)]
+        arguments = [param for param in self.params if isinstance(param, click.Argument)]
+        return [
+            "[-h]",
+            *(
+                f"[{option.opts[0]}]" if option.is_flag else f"[{option.opts[0]} {option.make_metavar(ctx)}]"
+                for option in options
+            ),
+            *(argument.make_metavar(ctx) for argument in arguments),
+        ]
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        """Wrap between the pieces, not inside one."""
+        start = f"Usage: {ctx.command_path} "
+        pieces = " ".join(piece.replace(" ", "\xa0") for piece in self.collect_usage_pieces(ctx))
+        usage = textwrap.fill(
+            pieces,
+            formatter.width,
+            initial_indent=start,
+            subsequent_indent=" " * len(start),
+            break_on_hyphens=False,
+            break_long_words=False,
+        )
+        formatter.write(usage.replace("\xa0", " ") + "\n")
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, and tell how a username that looks like an option is given."""
+        given = list(args)
+        try:
+            return super().parse_args(ctx, args)
+        except click.NoSuchOption as error:
+            if error.possibilities or all(param.name != "username" for param in self.params):
+                raise
+            meant = next((arg for arg in given if arg.startswith(error.option_name)), error.option_name)
+            hint = f"A username that begins with `-` goes after `--`: `-- {printable(meant, 40)}`."
+            raise click.UsageError(f"{error.format_message()} {hint}", ctx) from None
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        on_interrupt = signal.getsignal(signal.SIGINT)
+        if on_interrupt is signal.default_int_handler:
+            # Ctrl-C is to end the process at once, inside a database driver too, as SIGTERM does.
+            signal.signal(signal.SIGINT, signal.SIG_DFL)
+        try:
+            return super().invoke(ctx)
+        except ZatoError as error:
+            raise Failure(str(error), error.exit_code) from None
+        except (click.ClickException, click.exceptions.Exit, click.Abort):
+            raise
+        except Exception as error:  # noqa: BLE001 the last resort
+            raise Failure(_unforeseen(error, verbose=ctx.params.get("verbose", False)), 16) from None
+        finally:
+            if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # else it is ignored to the end
+                signal.signal(signal.SIGINT, on_interrupt)
+
+
+def leave_no_core_dump() -> None:
+    """Keep what is in memory out of a core file, and out of other processes of the same user."""
+    import ctypes
+    import resource
+
+    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
+    with suppress(AttributeError):  # Linux alone has it, and where cores go to a pipe it alone helps
+        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0)
+
+
+def _unforeseen(error: Exception, *, verbose: bool) -> str:
+    """Tell of a bug: where it struck, but not its message, which may hold a secret."""
+    import traceback
+
+    frames = traceback.extract_tb(error.__traceback__)
+    if verbose:
+        for frame in frames:
+            say(f"  {frame.filename}:{frame.lineno} in {frame.name}")
+    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}"
+    more = "Report the lines above" if verbose else "Report it with what --verbose shows"
+    return f"This is a bug: {type(error).__name__} at {where}. {more}."
+
+
+def username_type(text: str) -> str:
+    """Return a username that Zato could have in its table."""
+    if not text:
+        raise click.BadParameter("It is empty.")
+    if len(text) > MAX_USERNAME:
+        raise click.BadParameter(f"`{printable(text, 40)}` is longer than {MAX_USERNAME} characters.")
+    if any(category(c) in _CONTROLS or ord(c) in _BIDI_CONTROLS for c in text):
+        shown = printable(text, 80)
+        raise click.BadParameter(f"`{shown}` has control characters, or bytes that are not UTF-8.")
+    return text
+
+
+def _days(text: str) -> int:
+    shown = printable(text, 40)
+    if not re.fullmatch("[1-9][0-9]*", text):
+        raise click.BadParameter(f"`{shown}` is not a whole number of days, 1 or more.")
+    if len(text) > MAX_DAYS_DIGITS:
+        raise click.BadParameter(f"`{shown}` days lead beyond the year 9999.")
+    return int(text)
+
+
+def _yes_no(text: str) -> bool:
+    word = text.strip(" ").lower()
+    if word in {"true", "yes", "on", "y", "t", "1"}:
+        return True
+    if word in {"false", "no", "off", "n", "f", "0"}:
+        return False
+    raise click.BadParameter(f"`{printable(text, 40)}` is neither true nor false.")
+
+
+def _path(text: str) -> Path:
+    if not text:
+        raise click.BadParameter("It is empty.")  # Path("") would be the current directory
+    return Path(text)
+
+
+path_argument = click.argument("path", type=_path)
+username_argument = click.argument("username", type=username_type)
+expiry_option = click.option(
+    "--expiry",
+    type=_days,
+    metavar="EXPIRY",
+    help="Days until the password expires. Without it, what the server's configuration says, else 760.",
+)
+must_change_option = click.option(
+    "--must-change",
+    type=_yes_no,
+    metavar="MUST_CHANGE",
+    help="Whether the password must be changed at the next login. Without it, that stays as it is.",
+)
+store_log_option = click.option(
+    "--store-log",
+    is_flag=True,
+    help="Write an execution log, zato.<now>.log, to the current directory. It never has the password.",
+)
+store_config_option = click.option(
+    "--store-config",
+    is_flag=True,
+    help="Write the arguments to zato.<now>.config in the current directory, for `zato from-config`.",
+)
+verbose_option = click.option("--verbose", is_flag=True, help="Tell on stderr what was found where.")

@@ -1,0 +1,75 @@
+"""`zato sso reset-user-password`."""
+
+import os
+import sys
+from pathlib import Path
+
+import click
+
+from zato_sso_reset.cli import command
+from zato_sso_reset.cli.output import Result, reporting, store_arguments
+from zato_sso_reset.errors import FileNotMadeError
+
+
+@click.command("reset-user-password", cls=command.Command)
+@command.path_argument
+@command.username_argument
+@command.store_log_option
+@command.verbose_option
+@command.store_config_option
+@command.expiry_option
+@command.must_change_option
+def reset_user_password(
+    path: Path,
+    username: str,
+    *,
+    store_log: bool,
+    verbose: bool,
+    store_config: bool,
+    expiry: int | None,
+    must_change: bool | None,
+) -> None:
+    """Change a user's password to a generated one.
+
+    PATH is the directory of a Zato server, which may be running or not. The password of USERNAME is
+    replaced by one of 192 random bits, which is printed to stdout once and can't be had again.
+    """
+    result = Result(sys.stdout, otherwise="Nothing was changed.")
+    command.leave_no_core_dump()
+    # Imported after stdout was seen to: from here on, files are opened.
+    from zato_sso_reset import reset
+    from zato_sso_reset.server import ServerConfig
+
+    now = reset.utc_now()
+    with reporting(verbose=verbose, store_log=store_log, now=now) as report:
+        if store_config:
+            flags = {"store_log": store_log, "verbose": verbose, "store_config": store_config}
+            arguments: dict[str, object] = {"path": _absolute(path), "username": username}
+            arguments |= {"expiry": expiry, "must_change": must_change}
+            arguments |= {name: True for name, given in flags.items() if given}
+            store_arguments("sso_reset_user_password", arguments, now=now)
+        server = ServerConfig.read(path, env=os.environ, stdin=sys.stdin, warn=report.warn)
+        for file in server.files:
+            report.note(f"Read: {file}")
+        reset.reset_user_password(
+            server,
+            username,
+            expiry=expiry,
+            must_change=must_change,
+            deliver=lambda password: result.write_line(
+                f"Password for user `{username}` reset to `{password}`"
+            ),
+            note=report.note,
+        )
+        report.note(f"The password of user `{username}` was reset.")
+        if result.is_public_file():
+            report.warn(
+                "The password is now in a file that other users can read. Remove it, or `chmod 600` it."
+            )
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        return path.absolute()
+    except OSError as error:
+        raise FileNotMadeError(f"The current directory can't be told: {error.strerror}.") from None

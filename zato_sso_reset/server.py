@@ -1,0 +1,247 @@
+"""A Zato server's directory: where it is, what it says."""
+
+import json
+import os
+from collections.abc import Callable, Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, TextIO
+
+from zato_sso_reset.conf import ConfFile, Setting, ValueResolver, missing
+from zato_sso_reset.errors import ConfigError, NotAServerError, PermissionDeniedError, printable
+from zato_sso_reset.files import read_text
+from zato_sso_reset.secret_key import SecretKey
+
+WELL_KNOWN_DATA = "3.141592..."
+"""What every server's `[zato] well_known_data` decrypts to: the proof that its key is the right one."""
+
+OVERRIDES = {
+    "main": {"encrypt_password"},
+    "hash_secret": {"scheme", "rounds", "salt_size", "time_cost", "memory_cost", "parallelism"},
+    "password": {"expiry", "min_length", "max_length", "min_complexity", "reject_list"},
+    "sql": {"name", "url"},
+}
+"""The sections and keys that `sso.toml` may have."""
+
+
+class SSOSettings:
+    """What `sso.conf` says, overridden key by key by the environment, then by `sso.toml`."""
+
+    def __init__(self, repo: Path, resolver: ValueResolver) -> None:
+        """Read `sso.conf` and, where it is there, `sso.toml` of the folder `config/repo`.
+
+        Raises:
+            ConfigError: a file is missing or malformed, or `sso.toml` has an unknown section or key.
+            PermissionDeniedError: a file may not be read.
+        """
+        self._conf = ConfFile(repo / "sso.conf", resolver)
+        self._toml_path = repo / "sso.toml"
+        self._toml = _read_overrides(self._toml_path)
+        self._resolver = resolver
+        self.files = [self._conf.path, *([self._toml_path] if self._toml else [])]
+
+    def get(self, section: str, key: str) -> Setting:
+        """Return a setting that must be there.
+
+        Raises:
+            ConfigError: it is not.
+        """
+        setting = self.find(section, key)
+        if setting is None:
+            raise missing(self._conf.path, section, key)
+        return setting
+
+    def find(self, section: str, key: str) -> Setting | None:
+        """Return the first there is of: environment, `sso.toml`, `sso.conf`."""
+        if setting := self._conf.find_in_environment(section, key):
+            return setting
+        if key in self._toml.get(section, {}):
+            source = f"`{printable(str(self._toml_path))}`: [{section}] {key}"
+            return self._resolver.resolve(self._toml[section][key], source)
+        return self._conf.find_in_file(section, key)
+
+
+@dataclass(frozen=True)
+class DatabaseConfig:
+    """Where the SSO tables are: the parts of `[odb]`, or a `url` that replaces them all."""
+
+    engine: str = ""
+    database: str = ""
+    host: str | None = None
+    port: int | None = None
+    username: str | None = None
+    password: str | None = field(default=None, repr=False)
+    url: str | None = field(default=None, repr=False)
+
+
+@dataclass(frozen=True)
+class ServerConfig:
+    """All that is known of a server once its directory has been read."""
+
+    path: Path
+    files: tuple[Path, ...]
+    secret_key: SecretKey
+    sso: SSOSettings
+    database: DatabaseConfig
+
+    @classmethod
+    def read(
+        cls, path: Path, *, env: Mapping[str, str], stdin: TextIO | None, warn: Callable[[str], None]
+    ) -> "ServerConfig":
+        """Read the directory of a server; `stdin` is where a key1 of `zato+stdin:///` is read from.
+
+        Raises:
+            NotAServerError: `path` is not a server's directory.
+            ConfigError: a file or setting is missing or malformed, or the secret key is the wrong one.
+            PermissionDeniedError: a file may not be read.
+        """
+        repo = find_repo(path)
+        secrets = ConfFile(repo / "secrets.conf", ValueResolver(env, warn, _no_secret))
+        secret_key = _secret_key(secrets, stdin)
+
+        def secret(group: str, key: str) -> str:
+            setting = secrets.get(group, key)
+            return secret_key.unseal(setting.text(), setting.source) if setting.value else ""
+
+        resolver = ValueResolver(env, warn, secret)
+        sso = SSOSettings(repo, resolver)
+        server = ConfFile(repo / "server.conf", resolver)
+        files = (secrets.path, server.path, *sso.files)
+        return cls(path, files, secret_key, sso, _database(sso, server))
+
+
+def find_repo(path: Path) -> Path:
+    """Return the folder of a server's configuration files.
+
+    Raises:
+        NotAServerError: `path` is not a server's directory; names what is there instead.
+        PermissionDeniedError: it may not be looked into.
+    """
+    repo = path / "config" / "repo"
+    try:
+        if (repo / "secrets.conf").exists() and _component(path) == "SERVER":
+            return repo
+        hint = _what_is_there(path)
+    except PermissionError:
+        raise PermissionDeniedError(
+            f"`{printable(str(path))}` may not be looked into. Run as the server's own user."
+        ) from None
+    except OSError as error:
+        hint = f"{error.strerror}."
+    raise NotAServerError(f"No server found at `{printable(str(path))}`. {hint}")
+
+
+def _component(path: Path) -> str:
+    """Return what `.zato-info` calls itself; without that file, secrets alone make a server."""
+    info = path / ".zato-info"
+    if not info.exists():
+        return "SERVER"
+    try:
+        return str(json.loads(read_text(info))["component"])
+    except (ValueError, TypeError, KeyError, RecursionError, ConfigError):
+        return "SERVER"
+
+
+def _what_is_there(path: Path) -> str:
+    if not path.exists():
+        return "There is no such directory."
+    if not path.is_dir():
+        return "It is a file; give the server's directory."
+    for parent in path.absolute().parents:
+        if (parent / "config" / "repo" / "secrets.conf").exists() and _component(parent) == "SERVER":
+            return f"Did you mean `{printable(str(parent))}`?"
+    if (path / "config" / "repo" / "secrets.conf").exists():
+        return f"It is a component of another kind: {printable(_component(path), 40).lower()}."
+    servers = sorted(
+        printable(child.parents[2].name)
+        for child in path.glob("*/config/repo/secrets.conf")
+        if _component(child.parents[2]) == "SERVER"
+    )
+    if servers:
+        return "There are servers inside: " + ", ".join(f"`{name}`" for name in servers) + "."
+    return "It has no `config/repo/secrets.conf`."
+
+
+def _no_secret(_group: str, _key: str) -> str:
+    raise ConfigError("`secrets.conf` refers to a secret of its own. Put the value there instead.")
+
+
+def _secret_key(secrets: ConfFile, stdin: TextIO | None) -> SecretKey:
+    key = secrets.get("secret_keys", "key1").required_text().strip()
+    if key == "zato+stdin:///":
+        key = _first_line(stdin)
+        if not key:
+            raise ConfigError(
+                "`secrets.conf` has key1 read from standard input, where there is none. Pipe it in."
+            )
+    secret_key = SecretKey(key)
+    proof = secrets.get("zato", "well_known_data")
+    if secret_key.unseal(proof.text(), proof.source) != WELL_KNOWN_DATA:
+        raise ConfigError(f"{proof.source} is not the data that proves the key. Restore the server's own.")
+    return secret_key
+
+
+def _first_line(stdin: TextIO | None) -> str:
+    with suppress(OSError, ValueError):
+        return stdin.readline(1024).strip() if stdin else ""
+    return ""
+
+
+def _database(sso: SSOSettings, server: ConfFile) -> DatabaseConfig:
+    if url := sso.find("sql", "url"):
+        return DatabaseConfig(url=url.required_text())
+    name = sso.find("sql", "name")
+    if name and name.text():
+        raise ConfigError(
+            f"{name.source} keeps the SSO tables behind an outgoing connection, which only a running "
+            'server knows. Put `[sql] url = "..."` of that database into `sso.toml`.'
+        )
+
+    def text(key: str) -> str | None:
+        setting = server.find("odb", key)
+        return (setting.text() or None) if setting else None
+
+    port = server.find("odb", "port")
+    return DatabaseConfig(
+        engine=server.get("odb", "engine").required_text(),
+        database=server.get("odb", "db_name").required_text(),
+        host=text("host"),
+        port=port.integer(1, 65535) if port and port.value else None,
+        username=text("username"),
+        password=text("password"),
+    )
+
+
+def _read_overrides(path: Path) -> Mapping[str, Mapping[str, Any]]:
+    import tomli
+
+    if not os.path.lexists(path):  # a link that leads nowhere was meant to lead somewhere
+        return {}
+    problem = ""
+    try:
+        overrides = tomli.loads(read_text(path))
+    except tomli.TOMLDecodeError as error:
+        problem = f"line {error.lineno}, column {error.colno}: this is not TOML"
+    except (ValueError, RecursionError):
+        problem = "a number is too long, or a value nested too deeply"
+    if problem:
+        # Raised out here: tomli's own errors hold the document, which may have a secret in it.
+        raise ConfigError(f"`{printable(str(path))}`, {problem}. Correct it.")
+    for section, keys in overrides.items():
+        _check_known(path, section, OVERRIDES, "section")
+        if not isinstance(keys, dict):
+            raise ConfigError(f"`{printable(str(path))}`: `{section}` is not a section. Write [{section}].")
+        for key in keys:
+            _check_known(path, f"[{section}] {key}", [f"[{section}] {k}" for k in OVERRIDES[section]], "key")
+    return overrides
+
+
+def _check_known(path: Path, name: str, known: "list[str] | dict[str, set[str]]", what: str) -> None:
+    if name not in known:
+        import difflib
+
+        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
+        raise ConfigError(
+            f"`{printable(str(path))}` has an unknown {what}: {printable(name)}. Did you mean {nearest}?"
+        )

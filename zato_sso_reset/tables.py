@@ -1,0 +1,15 @@
+"""The columns of Zato's SSO tables that are read or written here; the tables have more."""
+
+from sqlalchemy import Boolean, DateTime, Integer, String, Text, column, table
+
+users = table(
+    "zato_sso_user",
+    column("id", Integer),
+    column("username", String),
+    column("approval_status", String),
+    column("password", Text),
+    column("password_is_set", Boolean),
+    column("password_must_change", Boolean),
+    column("password_last_set", DateTime),
+    column("password_expiry", DateTime),
+)
