@@ -23,7 +23,7 @@ def dependency_group(name: str) -> list[str]:
 
 def run_tests(session: nox.Session, *options: str) -> None:
     """Run the test suite; many of its tests only wait, so there are more workers than cores."""
-    session.run("pytest", "-n", "4", *options, *session.posargs)
+    session.run("pytest", "-n", "4", "--dist", "worksteal", *options, *session.posargs)
 
 
 @nox.session

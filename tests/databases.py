@@ -77,8 +77,14 @@ class Database:
         return self.run(f"SELECT * FROM {table} ORDER BY id")
 
 
+_made: set[Database] = set()
+"""Whose tables are as `make_tables` makes them."""
+
+
 def run(connection: Any, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
     """Run one statement on an open connection and return its rows."""
+    if statement.startswith(("ALTER", "CREATE", "DROP", "GRANT", "REVOKE")):
+        _made.clear()
     cursor = connection.cursor()
     if isinstance(connection, sqlite3.Connection):
         statement = statement.replace("%s", "?")
@@ -161,16 +167,20 @@ def drop(database: Database) -> None:
 
 
 def make_tables(database: Database) -> None:
-    """Make the SSO tables anew, empty: those of the quickstart, in the words of the database."""
+    """Make the SSO tables empty: those of the quickstart, in the words of the database."""
     script = SCHEMA.read_text()
-    tables = re.findall(r"CREATE TABLE (\w+)", script)
+    tables = re.findall(r"CREATE TABLE (\w+)", script)[::-1]
     for pattern, replacement in DIALECTS[database.engine].items():
         script = re.sub(pattern, replacement, script)
-    script = "".join(f"DROP TABLE IF EXISTS {table};" for table in reversed(tables)) + script
+    if database in _made:
+        script = "BEGIN;" + "".join(f"DELETE FROM {table};" for table in tables) + "COMMIT"
+    else:
+        script = "".join(f"DROP TABLE IF EXISTS {table};" for table in tables) + script
     with database.connect() as connection, connection.cursor() as cursor:
         cursor.execute(script)
         while database.engine == "mysql" and cursor.nextset():
             pass
+    _made.add(database)
 
 
 def unreachable(what: str, error: Exception) -> None:

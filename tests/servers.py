@@ -1,19 +1,23 @@
 """Server directories for tests, and an independent reading of what they hold."""
 
+import atexit
+import functools
 import gzip
 import re
 import shutil
 import sqlite3
+import tempfile
 from collections.abc import Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
+from typing import Any
 
 from cryptography.fernet import Fernet
 from passlib.hash import argon2, pbkdf2_sha512
 
-from tests.databases import PASSWORD, Database
+from tests.databases import PASSWORD, Database, run
 from zato_sso_reset.quickstart import make_server
 
 OLD = "Old-Password.1"
@@ -73,33 +77,52 @@ class Server:
 
 def quick_server(path: Path, database: Database | None = None) -> Server:
     """Make a server with the users of `USERS`, on SQLite or on `database`, whose tables are empty."""
-    make_server(path, "user1")
-    secrets = (path / "config" / "repo" / "secrets.conf").read_text()
-    match = re.search(r"^key1=(.+)$", secrets, re.MULTILINE)
-    assert match
-    server = Server(path, match[1], database or Database("sqlite", str(path / "zato.db")))
-    server.edit("sso.conf", "hash_secret", rounds=str(ROUNDS))
+    shutil.copytree(_sqlite_server().path, path)
+    server = Server(path, _sqlite_server().key, database or Database("sqlite", str(path / "zato.db")))
+    server.edit("server.conf", "odb", db_name=f'"{server.database.name}"')
     if database:
         server.edit(
             "server.conf",
             "odb",
             engine={"postgresql": "postgresql+pg8000", "mysql": "mysql+pymysql"}[database.engine],
-            db_name=database.name,
             host=database.host,
             port=str(database.port),
             username=database.user,
         )
         server.edit("secrets.conf", "zato", **{"server_conf.odb.password": server.seal(PASSWORD)})
-    else:
-        server.database.run("DELETE FROM zato_sso_user")
-    for user_id, (username, columns) in enumerate(USERS.items(), start=1):
-        insert_user(server, user_id, username, columns)
-    server.database.run(
-        "INSERT INTO zato_sso_session (id, ust, creation_time, expiration_time, remote_addr, user_agent, "
-        "auth_type, auth_principal, user_id) VALUES (1, 'zust1', '2026-01-02 03:04:05', "
-        "'2036-01-02 03:04:05', '127.0.0.1', 'test', 'default', 'user1', 1)"
-    )
+        _insert_users(server)
     return server
+
+
+@functools.cache
+def _sqlite_server() -> Server:
+    """Make the server that others are copies of, once a process."""
+    folder = Path(tempfile.mkdtemp())
+    atexit.register(shutil.rmtree, folder)
+    path = make_server(folder / "server1", "user1")
+    server = Server(path, _key(path), Database("sqlite", str(path / "zato.db")))
+    server.edit("sso.conf", "hash_secret", rounds=str(ROUNDS))
+    server.database.run("DELETE FROM zato_sso_user")
+    _insert_users(server)
+    return server
+
+
+def _key(path: Path) -> str:
+    match = re.search(r"^key1=(.+)$", (path / "config" / "repo" / "secrets.conf").read_text(), re.MULTILINE)
+    assert match
+    return match[1]
+
+
+def _insert_users(server: Server) -> None:
+    with server.database.connect() as connection:
+        for user_id, (username, columns) in enumerate(USERS.items(), start=1):
+            _insert(connection, server, user_id, username, columns)
+        run(
+            connection,
+            "INSERT INTO zato_sso_session (id, ust, creation_time, expiration_time, remote_addr, user_agent, "
+            "auth_type, auth_principal, user_id) VALUES (1, 'zust1', '2026-01-02 03:04:05', "
+            "'2036-01-02 03:04:05', '127.0.0.1', 'test', 'default', 'user1', 1)",
+        )
 
 
 USERS: Mapping[str, Mapping[str, object]] = {
@@ -113,6 +136,13 @@ USERS: Mapping[str, Mapping[str, object]] = {
 
 def insert_user(server: Server, user_id: int, username: str, columns: Mapping[str, object]) -> None:
     """Insert an approved user with the password `OLD`."""
+    with server.database.connect() as connection:
+        _insert(connection, server, user_id, username, columns)
+
+
+def _insert(
+    connection: Any, server: Server, user_id: int, username: str, columns: Mapping[str, object]
+) -> None:
     now = datetime.now(timezone.utc).replace(tzinfo=None) - timedelta(days=10)
     values: dict[str, object] = {
         "id": user_id,
@@ -138,9 +168,8 @@ def insert_user(server: Server, user_id: int, username: str, columns: Mapping[st
         **columns,
     }
     placeholders = ", ".join(["%s"] * len(values))
-    server.database.run(
-        f"INSERT INTO zato_sso_user ({', '.join(values)}) VALUES ({placeholders})", *values.values()
-    )
+    statement = f"INSERT INTO zato_sso_user ({', '.join(values)}) VALUES ({placeholders})"
+    run(connection, statement, *values.values())
 
 
 def stock_server(path: Path) -> Server:
@@ -153,6 +182,4 @@ def stock_server(path: Path) -> Server:
         connection.executescript(gzip.decompress((STOCK / "zato.sql.gz").read_bytes()).decode())
     conf = path / "config" / "repo" / "server.conf"
     conf.write_text(conf.read_text().replace("@ODB@", str(odb)))
-    match = re.search(r"^key1=(.+)$", (path / "config" / "repo" / "secrets.conf").read_text(), re.MULTILINE)
-    assert match
-    return Server(path, match[1], Database("sqlite", str(odb)))
+    return Server(path, _key(path), Database("sqlite", str(odb)))

@@ -149,7 +149,7 @@ class TestFile:
         [
             ("no equals sign", 78, "line 4"),
             ("colour=red", 78, "1 line(s)"),
-            ("col\x1bour=red", 78, r"col\x1bour"),
+            ("col\x1bour=red", 78, "does not take"),
             ("expiry=0", 2, "'--expiry'"),
             ("expiry=", 2, "'--expiry'"),
             ("must_change=maybe", 2, "'--must-change'"),

@@ -263,10 +263,11 @@ class TestNoStockZato:
         assert invoke("start").exit_code == 1
 
     def test_fifo_on_path_is_not_waited_for(
-        self, path: Path, process: Process, monkeypatch: pytest.MonkeyPatch
+        self, tmp_path: Path, path: Callable[..., None], process: Process
     ) -> None:
         """To look into it would wait for a writer."""
-        os.mkfifo(path / "zato", 0o755)
+        os.mkfifo(tmp_path / "zato", 0o755)
+        path(tmp_path)
         done = process("start")
 
         assert done.returncode == 1

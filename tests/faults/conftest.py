@@ -44,7 +44,7 @@ class Running:
 def start() -> Callable[..., Running]:
     """Start a reset of `user1` that strikes itself with a signal at a point."""
 
-    def run(server: Server, strike: str, **options: object) -> Running:
+    def run(server: Server, strike: str, hurried: str = "", **options: object) -> Running:
         argv = [
             sys.executable,
             "-m",
@@ -56,7 +56,7 @@ def start() -> Callable[..., Running]:
         ]
         process = subprocess.Popen(  # type: ignore[call-overload]
             argv,
-            env=environment(STRIKE=strike),
+            env=environment(STRIKE=strike, HURRIED=hurried),
             text=True,
             **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
         )

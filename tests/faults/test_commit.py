@@ -14,6 +14,7 @@ from tests.databases import Database, run
 from tests.faults.conftest import Running, assert_new, assert_old, one_line, printed
 from tests.faults.proxy import Proxy
 from tests.servers import OLD, Server, quick_server
+from zato_sso_reset import odb
 from zato_sso_reset.errors import CommitRefusedError, CommitUnknownError
 from zato_sso_reset.reset import reset_user_password
 from zato_sso_reset.server import ServerConfig
@@ -61,9 +62,11 @@ def proxied(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Proxied]
 class TestProcess:
     """The account has its old password, or the printed one; exit code and stderr say which."""
 
-    def reset(self, proxied: Proxied, start: Start, harm: Callable[[], object]) -> tuple[int, str, str]:
+    def reset(
+        self, proxied: Proxied, start: Start, harm: Callable[[], object], hurried: str = ""
+    ) -> tuple[int, str, str]:
         """Reset the password of `user1`, and do harm once the line is out and the COMMIT is not."""
-        running = start(proxied.server, "after-line:SIGSTOP")
+        running = start(proxied.server, "after-line:SIGSTOP", hurried)
         running.wait_until_stopped()
         harm()
         return running.go_on()
@@ -87,7 +90,9 @@ class TestProcess:
 
     def test_answer_is_nonsense(self, proxied: Proxied, start: Start) -> None:
         """Row 11: whatever a driver makes of the answer, it is the database that is asked."""
-        code, stdout, stderr = self.reset(proxied, start, lambda: proxied.proxy.arm("garble-answer"))
+        code, stdout, stderr = self.reset(
+            proxied, start, lambda: proxied.proxy.arm("garble-answer"), hurried="1"
+        )
 
         assert (code, stderr) == (0, "")
         assert_new(proxied.server, stdout)
@@ -150,8 +155,9 @@ class TestUseCase:
         with pytest.raises(CommitUnknownError, match="Somebody else"):
             self.reset(proxied, harm)
 
-    def test_is_unknown_where_the_look_fails(self, proxied: Proxied) -> None:
+    def test_is_unknown_where_the_look_fails(self, proxied: Proxied, monkeypatch: pytest.MonkeyPatch) -> None:
         """An answer that is nonsense, to the look-up too, leaves it open."""
+        monkeypatch.setattr(odb, "TRANSACTION_TIMEOUT", 2)
 
         def harm() -> None:
             proxied.proxy.arm("cut")

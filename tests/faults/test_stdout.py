@@ -22,6 +22,15 @@ def reset(server: Server, shell: str, **options: object) -> "subprocess.Complete
     return subprocess.run(command, check=False, **options)  # type: ignore[call-overload,no-any-return]
 
 
+def fill(end: int) -> None:
+    """Write to a pipe or terminal until it takes no more."""
+    os.set_blocking(end, False)
+    with suppress(BlockingIOError):
+        while True:
+            os.write(end, b"x")
+    os.set_blocking(end, True)
+
+
 class TestStdout:
     """Nothing was changed where the line could not be written whole."""
 
@@ -79,11 +88,7 @@ class TestStdout:
     def test_reader_stuck(self, server: Server) -> None:
         """Row 8: a full pipe that nobody reads; the wait is bounded, and no lock is left behind."""
         reader, writer = os.pipe()
-        os.set_blocking(writer, False)
-        with suppress(BlockingIOError):
-            while True:
-                os.write(writer, b"x" * 4096)
-        os.set_blocking(writer, True)
+        fill(writer)
         start = time.monotonic()
         done = reset(server, "", stdout=writer)
 
@@ -96,14 +101,11 @@ class TestStdout:
         server.database.run("UPDATE zato_sso_user SET display_name = 'free' WHERE username = 'user1'")
 
     def test_terminal_that_is_stuck(self, sqlite_server: Server) -> None:
-        """Row 8: a terminal that has room for a few bytes, and that nobody reads."""
+        """Row 8: a terminal that is full, and that nobody reads."""
         master, slave = pty.openpty()
-        os.set_blocking(slave, False)
-        with suppress(BlockingIOError):
-            while True:
-                os.write(slave, b"x" * 64)
-        os.read(master, 16)
-        os.set_blocking(slave, True)
+        for _ in range(3):  # the kernel moves some of it on after a while
+            fill(slave)
+            time.sleep(0.1)
         done = reset(sqlite_server, "", stdout=slave)
         for end in (master, slave):
             os.close(end)
@@ -115,11 +117,7 @@ class TestStdout:
     def test_stderr_stuck(self, sqlite_server: Server) -> None:
         """Row 9: a full pipe that nobody reads keeps nothing back."""
         reader, writer = os.pipe()
-        os.set_blocking(writer, False)
-        with suppress(BlockingIOError):
-            while True:
-                os.write(writer, b"x" * 4096)
-        os.set_blocking(writer, True)
+        fill(writer)
         done = reset(sqlite_server, "--verbose", stdout=subprocess.PIPE, stderr=writer)
         for end in (reader, writer):
             os.close(end)

@@ -53,14 +53,19 @@ def traced(server: Server, calls: str, *inject: str) -> Run:
     reset = [
         sys.executable,
         "-m",
-        "tests.faults.hurried",
+        "tests.faults.struck",
         "sso",
         "reset-user-password",
         str(server.path),
         "user1",
     ]
     done = subprocess.run(
-        [*strace, *reset], env=environment(), capture_output=True, text=True, timeout=120, check=False
+        [*strace, *reset],
+        env=environment(HURRIED="1"),
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
     )
     lines = [line.split(maxsplit=1)[1] for line in trace.read_text().splitlines()]
     stderr = re.sub(r"(?m)^strace: .*\n", "", done.stderr)
