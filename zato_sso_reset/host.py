@@ -154,13 +154,11 @@ def _next_zato() -> str | None:
 def _is_ours(executable: str) -> bool:
     """Tell whether a file is a console script of this package, which names the package it runs."""
     path = Path(executable)
-    if not path.is_file():  # to open a FIFO would wait for a writer
-        return False
-    try:
-        with path.open("rb") as file:
-            return __package__.encode() in file.read(4096)
-    except OSError:
-        return False
+    with suppress(OSError):
+        if path.is_file():  # to open a FIFO would wait for a writer
+            with path.open("rb") as file:
+                return __package__.encode() in file.read(4096)
+    return False
 
 
 def _names(ctx: click.Context) -> list[str]:

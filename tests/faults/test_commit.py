@@ -100,7 +100,7 @@ class TestProcess:
     def test_server_hangs_and_commit_is_late(self, proxied: Proxied, start: Start) -> None:
         """Rows 12 and 13: while the row is locked nobody can know; later the new password is there."""
         begun = time.monotonic()
-        code, stdout, stderr = self.reset(proxied, start, lambda: proxied.proxy.arm("hold"))
+        code, stdout, stderr = self.reset(proxied, start, lambda: proxied.proxy.arm("hold"), hurried="1")
 
         assert code == 76
         assert time.monotonic() - begun < 30

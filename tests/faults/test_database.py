@@ -8,17 +8,20 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 
 from tests import databases
 from tests.conftest import ZATO
 from tests.databases import Database, run
 from tests.faults.conftest import assert_new, assert_old, environment, one_line
 from tests.servers import OLD, Server, quick_server
+
+Invoke = Callable[..., Result]
 
 
 def start(server: Server, *program: str, **options: object) -> "subprocess.Popen[str]":
@@ -201,13 +204,18 @@ class TestServers:
         assert "42501" in message or "1142" in message
 
     @pytest.mark.parametrize("server", ["mysql"], indirect=True)
-    def test_table_without_transactions(self, server: Server) -> None:
+    def test_table_without_transactions(self, server: Server, invoke: Invoke) -> None:
         """A MyISAM table is refused: what was changed there could not be taken back."""
         server.database.run("DROP TABLE zato_sso_attr, zato_sso_linked_auth, zato_sso_password_reset")
         server.database.run("DROP TABLE zato_sso_session, zato_sso_user_group")
         server.database.run("ALTER TABLE zato_sso_user ENGINE=MyISAM")
 
-        assert "no transactions" in refused(server, 69, start(server))
+        done = invoke("sso", "reset-user-password", server.path, "user1")
+
+        assert done.exit_code == 69
+        assert "no transactions" in done.stderr
+        assert one_line(done.stderr)
+        assert_old(server, done.stdout)
 
     @pytest.mark.parametrize("server", ["postgresql"], indirect=True)
     @pytest.mark.parametrize(
@@ -215,7 +223,7 @@ class TestServers:
         [("PGOPTIONS", "-c search_path=other"), ("PGHOSTADDR", "127.0.0.9"), ("PGPORT", "1")],
     )
     def test_environment_of_libpq(
-        self, server: Server, name: str, value: str, monkeypatch: pytest.MonkeyPatch
+        self, server: Server, name: str, value: str, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """What the server's configuration says counts, not what psql would do in this shell."""
         server.database.run("CREATE SCHEMA IF NOT EXISTS other")
@@ -224,11 +232,10 @@ class TestServers:
         server.edit("server.conf", "odb", port="")
         with monkeypatch.context() as shell:
             shell.setenv(name, value)
-            process = start(server)
-        stdout, stderr = process.communicate(timeout=60)
+            done = invoke("sso", "reset-user-password", server.path, "user1")
 
-        assert (process.returncode, stderr) == (0, "")
-        assert_new(server, stdout)
+        assert (done.exit_code, done.stderr) == (0, "")
+        assert_new(server, done.stdout)
 
     @pytest.mark.parametrize("engine", ["postgresql", "mysql"])
     def test_silent(self, sqlite_server: Server, engine: str) -> None:
