@@ -10,6 +10,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from pathlib import Path
 from typing import Any, TypeVar
+from urllib.parse import unquote
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
 from sqlalchemy.engine import URL, make_url
@@ -203,10 +204,12 @@ def _url(config: DatabaseConfig) -> URL:
         )
     with suppress(ArgumentError, ValueError):
         url = make_url(config.url)
+        address, _, options = config.url.partition("?")
+        database = address.partition("://")[2].partition("/")[2]
         # What has these is the rest of a password that should have been percent-encoded.
-        rest = f"{url.host} {config.url.partition('?')[2]} {'' if _is_sqlite(url) else url.database}"
-        if url.database and "@" not in rest and (_is_sqlite(url) or not set(":/") & set(url.database)):
-            return url
+        rest = f"{url.host} {options} {'' if _is_sqlite(url) else database}"
+        if database and "@" not in rest and (_is_sqlite(url) or not set(":/") & set(database)):
+            return url.set(database=unquote(database))  # SQLAlchemy 2.1 decodes it, 2.0 does not
     raise ConfigError(
         "[sql] url (of `sso.toml`, usually) is not engine://user:password@host:port/name, percent-encoded."
     )

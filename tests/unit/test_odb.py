@@ -51,3 +51,12 @@ class TestSQLiteFile:
                 odb.in_transaction(lambda _: None)
         finally:
             database.parent.chmod(0o700)
+
+
+class TestURL:
+    """The `[sql] url` of `sso.toml`."""
+
+    @pytest.mark.parametrize("url", ["sqlite:///a%20b", "postgresql://user@host/a%20b?sslmode=require"])
+    def test_name_is_decoded(self, url: str) -> None:
+        """What is special in a URL is percent-encoded, in the database's name too."""
+        assert "`a b`" in ODB(DatabaseConfig(url=url)).name
