@@ -1,11 +1,11 @@
 """The SSO users of a server, in its database."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, func, select, text, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, select, text, update
 
 from zato_sso_reset.errors import DatabaseUnavailableError, UserNotFoundError, printable
 from zato_sso_reset.odb import ODB
@@ -13,6 +13,7 @@ from zato_sso_reset.tables import users
 
 T = TypeVar("T")
 
+APPROVED = "approved"
 
 _TRANSACTIONS = text(
     "SELECT e.transactions FROM information_schema.tables t "
@@ -27,7 +28,23 @@ class User:
 
     id: int
     username: str
+    approval_status: str
+    must_change: bool
+    is_super_user: bool
     password: str = field(repr=False)
+
+
+@dataclass(frozen=True)
+class NewPassword:
+    """What a user is to have: `stored` is `password` hashed and sealed; times are naive UTC."""
+
+    user: User
+    password: str = field(repr=False)
+    stored: str = field(repr=False)
+    set_at: datetime
+    expires_at: datetime
+    must_change: bool | None
+    """Of None, the flag stays as it is."""
 
 
 class UserRepository:
@@ -42,52 +59,55 @@ class UserRepository:
         Raises:
             UserNotFoundError: there is none.
         """
-        query = select(users.c.id, users.c.username, users.c.approval_status, users.c.password)
-        query = query.where(users.c.username == username).with_for_update()
+        user = self.find([username], lock=True).get(username)
+        if user is None:
+            raise UserNotFoundError(f"No such user `{printable(username)}`. {self._did_you_mean(username)}")
+        if user.approval_status != APPROVED:
+            raise UserNotFoundError(
+                f"User `{printable(username)}` is not approved, but `{printable(user.approval_status)}`. "
+                "Approve the user first."
+            )
+        return user
+
+    def find(self, usernames: Sequence[str], *, lock: bool) -> dict[str, User]:
+        """Return the users there are of exactly these names, by name, in the order of their ids."""
+        query = _USERS.where(users.c.username.in_(usernames)).order_by(users.c.id)
+        rows = self._connection.execute(query.with_for_update() if lock else query)
         # MySQL's collations find `alice` where `ALICE` or `alice ` was asked for.
-        for row in self._connection.execute(query):
-            if row.username == username:
-                if row.approval_status == "approved":
-                    return User(row.id, row.username, _text(row.password))
-                raise UserNotFoundError(
-                    f"User `{printable(username)}` is not approved, but `{printable(row.approval_status)}`. "
-                    "Approve the user first."
-                )
-        raise UserNotFoundError(f"No such user `{printable(username)}`. {self._did_you_mean(username)}")
+        wanted = set(usernames)
+        return {row.username: _user(row) for row in rows if row.username in wanted}
 
-    def set_password(
-        self, user: User, password: str, *, now: datetime, expiry: datetime, must_change: bool | None
-    ) -> None:
-        """Store `password`, already hashed and sealed, and check that the database kept it.
+    def page(self, after: int, size: int) -> list[User]:
+        """Return the next approved users by id, at most `size`."""
+        query = _USERS.where(users.c.id > after, users.c.approval_status == APPROVED)
+        return [_user(row) for row in self._connection.execute(query.order_by(users.c.id).limit(size))]
 
-        Times are naive UTC. `must_change` of None leaves that flag as it is.
+    def set_passwords(self, new: Sequence[NewPassword]) -> None:
+        """Store new passwords, and check that the database kept them.
 
         Raises:
             DatabaseUnavailableError: the database took the change but holds something else.
         """
         self._check_transactions()
-        values: dict[str, object] = {
-            "password": password,
-            "password_is_set": True,
-            "password_last_set": now,
-            "password_expiry": expiry,
-        }
-        if must_change is not None:
-            values["password_must_change"] = must_change
-        changed = self._connection.execute(update(users).where(users.c.id == user.id).values(values)).rowcount
-        query = select(*(users.c[name] for name in values)).where(users.c.id == user.id)
-        row = self._connection.execute(query).mappings().one_or_none()
-        if changed != 1 or row is None or not _kept(values, row):
+        written = {each.user.id: _columns(each) for each in new}
+        names = list(_columns(new[0]))
+        statement = update(users).where(users.c.id == bindparam("user_id"))
+        statement = statement.values({name: bindparam(name) for name in names})
+        parameters = [{"user_id": user_id, **columns} for user_id, columns in written.items()]
+        changed = self._connection.execute(statement, parameters).rowcount
+        query = select(users.c.id, *(users.c[name] for name in names)).where(users.c.id.in_(list(written)))
+        found = {row["id"]: row for row in self._connection.execute(query).mappings()}
+        if changed != len(new) or not all(_kept(written[each], found.get(each)) for each in written):
             raise DatabaseUnavailableError(
                 "The database did not keep the new password as it was written, so nothing was changed. "
                 "Look for triggers on zato_sso_user, and whether its password column is of type TEXT."
             )
 
-    def get_password(self, user: User) -> str | None:
-        """Return the stored password of `user`, its row locked, or None where the user is gone."""
-        query = select(users.c.password).where(users.c.id == user.id).with_for_update()
-        stored = self._connection.execute(query).scalar_one_or_none()
-        return None if stored is None else _text(stored)
+    def get_passwords(self, user_ids: Iterable[int]) -> dict[int, str]:
+        """Return the stored passwords of the users that are there, their rows locked."""
+        query = select(users.c.id, users.c.password).where(users.c.id.in_(list(user_ids)))
+        rows = self._connection.execute(query.order_by(users.c.id).with_for_update())
+        return {row.id: _text(row.password) for row in rows}
 
     def _check_transactions(self) -> None:
         """See that MySQL's table has transactions: in MyISAM's, an UPDATE can't be taken back."""
@@ -108,13 +128,44 @@ def with_users(odb: ODB, work: Callable[[UserRepository], T]) -> T:
     return odb.in_transaction(lambda connection: work(UserRepository(connection)))
 
 
+_USERS: Select[Any] = select(
+    users.c.id,
+    users.c.username,
+    users.c.approval_status,
+    users.c.password_must_change,
+    users.c.is_super_user,
+    users.c.password,
+)
+
+
+def _user(row: Row[Any]) -> User:
+    return User(
+        row.id,
+        row.username,
+        row.approval_status,
+        row.password_must_change,
+        row.is_super_user,
+        _text(row.password),
+    )
+
+
+def _columns(new: NewPassword) -> dict[str, object]:
+    columns: dict[str, object] = {
+        "password": new.stored,
+        "password_is_set": True,
+        "password_last_set": new.set_at,
+        "password_expiry": new.expires_at,
+    }
+    return columns if new.must_change is None else {**columns, "password_must_change": new.must_change}
+
+
 def _text(stored: str | bytes) -> str:
     """Return a stored password as text: the stock command leaves bytes on SQLite."""
     return stored.decode("latin-1") if isinstance(stored, bytes) else stored
 
 
-def _kept(written: Mapping[str, object], found: Mapping[Any, Any]) -> bool:
-    return all(_same(value, found[name]) for name, value in written.items())
+def _kept(written: Mapping[str, object], found: Mapping[Any, Any] | None) -> bool:
+    return found is not None and all(_same(value, found[name]) for name, value in written.items())
 
 
 def _same(written: object, found: object) -> bool:

@@ -1,7 +1,7 @@
 """The use case: give a user a new password, and lose nothing whatever fails."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
@@ -16,12 +16,43 @@ from zato_sso_reset.server import ServerConfig
 
 if TYPE_CHECKING:
     from zato_sso_reset.odb import ODB
-    from zato_sso_reset.repository import User, UserRepository
+    from zato_sso_reset.repository import NewPassword, UserRepository
 
 
 def utc_now() -> datetime:
     """Return the time as Zato keeps it: naive UTC."""
     return datetime.now(timezone.utc).replace(tzinfo=None)
+
+
+class PasswordMaker:
+    """Generates, hashes and seals passwords as one server takes them."""
+
+    def __init__(
+        self,
+        server: ServerConfig,
+        note: Callable[[str], None],
+        random_bytes: Callable[[int], bytes] = os.urandom,
+    ) -> None:
+        """Read how; `note` is told.
+
+        Raises:
+            ConfigError: the server's configuration does not say how.
+        """
+        self._hasher = password_hasher(server.sso)
+        self._encrypt = server.sso.get("main", "encrypt_password").boolean()
+        self._secret_key = server.secret_key
+        self._generator = PasswordGenerator(PasswordPolicy.from_settings(server.sso), random_bytes)
+        note(f"Hash: {self._hasher}, {'sealed' if self._encrypt else 'not sealed'} with the secret key.")
+
+    def make(self) -> tuple[str, str]:
+        """Return a password, and what is to be stored of it.
+
+        Raises:
+            PasswordRefusedError: the server's policy refuses every generated password.
+        """
+        password = self._generator.generate()
+        hashed = self._hasher.hash(password)
+        return password, self._secret_key.seal(hashed) if self._encrypt else hashed
 
 
 def reset_user_password(
@@ -30,7 +61,7 @@ def reset_user_password(
     *,
     expiry: int | None,
     must_change: bool | None,
-    deliver: Callable[[str], None],
+    deliver: Callable[["NewPassword"], None],
     note: Callable[[str], None],
     now: Callable[[], datetime] = utc_now,
     random_bytes: Callable[[int], bytes] = os.urandom,
@@ -47,59 +78,81 @@ def reset_user_password(
     expiry_policy = ExpiryPolicy.from_settings(server.sso, expiry)
     set_at = now()
     expires_at = expiry_policy.expires_at(set_at)
-    hasher = password_hasher(server.sso)
-    encrypt_password = server.sso.get("main", "encrypt_password").boolean()
-    password = PasswordGenerator(PasswordPolicy.from_settings(server.sso), random_bytes).generate()
-    note(f"Hash: {hasher}, {'sealed' if encrypt_password else 'not sealed'} with the secret key.")
+    maker = PasswordMaker(server, note, random_bytes)
     note(f"Expiry: {expiry_policy.days} days, from {expiry_policy.source}.")
 
     # hashlib and argon2 release the GIL: SQLAlchemy is imported in the time that hashing takes.
     with ThreadPoolExecutor(max_workers=1) as executor:
-        hashing = executor.submit(hasher.hash, password)
+        making = executor.submit(maker.make)
         from zato_sso_reset.odb import ODB
-        from zato_sso_reset.repository import with_users
+        from zato_sso_reset.repository import NewPassword
 
         odb = ODB(server.database)
     note(f"Database: {odb.name}.")
-    stored = server.secret_key.seal(hashing.result()) if encrypt_password else hashing.result()
+    password, stored = making.result()
 
-    delivered_to: User | None = None
+    def find(users: "UserRepository") -> list[NewPassword]:
+        user = users.get_by_username(username)
+        return [NewPassword(user, password, stored, set_at, expires_at, must_change)]
+
+    def deliver_one(new: Sequence[NewPassword]) -> None:
+        ignore_signals()
+        deliver(new[0])
+
+    change_passwords(odb, find, deliver_one)
+
+
+def change_passwords(
+    odb: "ODB",
+    find: Callable[["UserRepository"], Sequence["NewPassword"]],
+    deliver: Callable[[Sequence["NewPassword"]], None],
+) -> None:
+    """In one transaction, store the passwords that `find` returns, then deliver them, then commit.
+
+    Raises:
+        CommitRefusedError: the commit failed after the delivery; the old passwords stay.
+        CommitUnknownError: it is unknown whether the commit took place.
+        Exception: nothing was changed.
+    """
+    from zato_sso_reset.repository import with_users
+
+    delivered: Sequence[NewPassword] = ()
 
     def change(users: "UserRepository") -> None:
-        nonlocal delivered_to
-        user = users.get_by_username(username)
-        users.set_password(user, stored, now=set_at, expiry=expires_at, must_change=must_change)
-        ignore_signals()
-        deliver(password)
-        delivered_to = user
+        nonlocal delivered
+        new = find(users)
+        users.set_passwords(new)
+        deliver(new)
+        delivered = new
 
     try:
         with_users(odb, change)
     except Exception:
-        # Once the password is out, whatever happens says nothing yet of what became of the COMMIT.
-        if delivered_to is None:
+        # Once a password is out, whatever happens says nothing yet of what became of the COMMIT.
+        if not delivered:
             raise
     else:
         return
-    _look_again(odb, delivered_to, stored)
+    _look_again(odb, delivered)
 
 
-def _look_again(odb: "ODB", user: "User", stored: str) -> None:
+def _look_again(odb: "ODB", new: Sequence["NewPassword"]) -> None:
     """Return where a commit that seemed to fail took place all the same."""
     from zato_sso_reset.repository import with_users
 
     problem = ""
     try:
-        # The row is locked: a plain read would say "old" while the COMMIT is still on its way.
-        held = with_users(odb, lambda users: users.get_password(user))
+        # The rows are locked: a plain read would say "old" while the COMMIT is still on its way.
+        held = with_users(odb, lambda users: users.get_passwords(each.user.id for each in new))
     except ZatoError as error:
         problem = str(error)
     except Exception as error:  # noqa: BLE001 whatever it is, the answer is not there
         problem = f"{type(error).__name__} on looking again."
     else:
-        if held == stored:
+        # One is enough: a transaction takes place as a whole, or not at all.
+        if any(held.get(each.user.id) == each.stored for each in new):
             return
-        if held == user.password:
+        if any(held.get(each.user.id) == each.user.password for each in new):
             raise CommitRefusedError(
                 "The printed password is void: the database refused the commit, and the old password stays. "
                 "Run the command again."

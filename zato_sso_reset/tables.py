@@ -7,6 +7,7 @@ users = table(
     column("id", Integer),
     column("username", String),
     column("approval_status", String),
+    column("is_super_user", Boolean),
     column("password", Text),
     column("password_is_set", Boolean),
     column("password_must_change", Boolean),

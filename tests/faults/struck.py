@@ -21,7 +21,7 @@ def strike(point: str) -> None:
         os.kill(os.getpid(), signal.Signals[NAME])
 
 
-def set_password(*args: Any, _original: Any = UserRepository.set_password, **options: Any) -> None:
+def set_passwords(*args: Any, _original: Any = UserRepository.set_passwords, **options: Any) -> None:
     """Change the row, with a point after it."""
     _original(*args, **options)
     strike("after-update")
@@ -40,7 +40,7 @@ def reset_user_password(*args: Any, _original: Any = reset.reset_user_password, 
 
 
 if __name__ == "__main__":
-    UserRepository.set_password = set_password  # type: ignore[method-assign]
+    UserRepository.set_passwords = set_passwords  # type: ignore[method-assign]
     Result.write_line = write_line  # type: ignore[method-assign, assignment]
     reset.reset_user_password = reset_user_password
     if os.environ.get("HURRIED"):

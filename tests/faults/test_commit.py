@@ -16,6 +16,7 @@ from tests.faults.proxy import Proxy
 from tests.servers import OLD, Server, quick_server
 from zato_sso_reset import odb
 from zato_sso_reset.errors import CommitRefusedError, CommitUnknownError
+from zato_sso_reset.repository import NewPassword
 from zato_sso_reset.reset import reset_user_password
 from zato_sso_reset.server import ServerConfig
 
@@ -128,8 +129,8 @@ class TestUseCase:
         """Reset the password of `user1`, and do harm as it is delivered; return what was delivered."""
         delivered = []
 
-        def deliver(password: str) -> None:
-            delivered.append(password)
+        def deliver(new: NewPassword) -> None:
+            delivered.append(new.password)
             harm()
 
         config = ServerConfig.read(proxied.server.path, env=os.environ, stdin=None, warn=pytest.fail)

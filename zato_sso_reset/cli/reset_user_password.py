@@ -56,8 +56,8 @@ def reset_user_password(
             username,
             expiry=expiry,
             must_change=must_change,
-            deliver=lambda password: result.write_line(
-                f"Password for user `{username}` reset to `{password}`"
+            deliver=lambda new: result.write_line(
+                f"Password for user `{username}` reset to `{new.password}`"
             ),
             note=report.note,
         )
