@@ -109,6 +109,12 @@ class Argon2idHasher:
         return hashed.startswith("$argon2id$")
 
 
+def verify(password: str, hashed: str) -> bool:
+    """Tell whether `hashed`, of either scheme, is made from `password`."""
+    hashers: tuple[PasswordHasher, ...] = (Pbkdf2Sha512Hasher(rounds=1), Argon2idHasher())
+    return any(hasher.verify(password, hashed) for hasher in hashers)
+
+
 def password_hasher(sso: SSOSettings) -> PasswordHasher:
     """Return the hasher that a server's settings ask for.
 

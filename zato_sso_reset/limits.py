@@ -3,9 +3,11 @@
 import errno
 import os
 import signal
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import NoReturn
+
+_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
@@ -33,5 +35,24 @@ def ignore_signals() -> None:
 
     They are not blocked: a blocked signal would still end the process when it is released.
     """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    for number in _ENDING:
         signal.signal(number, signal.SIG_IGN)
+
+
+@contextmanager
+def signals_noted() -> Iterator[Callable[[], int]]:
+    """Let what would end the process only be noted; what is yielded returns the signal's number, or 0."""
+    noted = 0
+
+    def note(number: int, _frame: object) -> None:
+        nonlocal noted
+        noted = number
+
+    # What is ignored, as under nohup, stays so.
+    asked = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, note) for number in asked}
+    try:
+        yield lambda: noted
+    finally:
+        for number, handler in before.items():
+            signal.signal(number, handler)

@@ -33,6 +33,11 @@ class User:
     is_super_user: bool
     password: str = field(repr=False)
 
+    @property
+    def is_approved(self) -> bool:
+        """Whether a stock server would let the user log in at all."""
+        return self.approval_status == APPROVED
+
 
 @dataclass(frozen=True)
 class NewPassword:
@@ -62,7 +67,7 @@ class UserRepository:
         user = self.find([username], lock=True).get(username)
         if user is None:
             raise UserNotFoundError(f"No such user `{printable(username)}`. {self._did_you_mean(username)}")
-        if user.approval_status != APPROVED:
+        if not user.is_approved:
             raise UserNotFoundError(
                 f"User `{printable(username)}` is not approved, but `{printable(user.approval_status)}`. "
                 "Approve the user first."

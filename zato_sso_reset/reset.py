@@ -120,10 +120,10 @@ def change_passwords(
 
     def change(users: "UserRepository") -> None:
         nonlocal delivered
-        new = find(users)
-        users.set_passwords(new)
-        deliver(new)
-        delivered = new
+        if new := find(users):
+            users.set_passwords(new)
+            deliver(new)
+            delivered = new
 
     try:
         with_users(odb, change)

@@ -16,6 +16,8 @@ PACKAGE = Path(zato_sso_reset.__file__).parent
 ROOMS = [
     "__main__",
     "cli",
+    "bulk",
+    "selection",
     "reset",
     "quickstart",
     "generator",

@@ -4,11 +4,12 @@ import fcntl
 import os
 import select
 import stat
+import sys
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TextIO
+from typing import TYPE_CHECKING, TextIO
 
 import click
 
@@ -16,6 +17,9 @@ from zato_sso_reset.errors import FileNotMadeError, OutputError, ZatoError, prin
 from zato_sso_reset.files import new_private_file
 from zato_sso_reset.host import say
 from zato_sso_reset.limits import time_limit
+
+if TYPE_CHECKING:
+    from zato_sso_reset.server import ServerConfig
 
 WRITE_TIMEOUT = 5
 """Seconds for whoever reads our stdout to take the result."""
@@ -32,7 +36,7 @@ class Result:
         Raises:
             OutputError: it can't.
         """
-        _open_standard_streams()
+        open_standard_streams()
         self._otherwise = otherwise
         self._stream = _writable(stream)
         self._fd = _file_descriptor(self._stream)
@@ -60,7 +64,7 @@ class Result:
             raise OutputError(f"The result could not be written to stdout: {reason}. {self._otherwise}")
 
 
-def _open_standard_streams() -> None:
+def open_standard_streams() -> None:
     """Keep the numbers 0 and 2 from going to a database, which would then be read from or written to."""
     for fd in (0, 2):
         try:
@@ -157,6 +161,20 @@ def reporting(*, verbose: bool, store_log: bool, now: datetime) -> Iterator[Repo
     finally:
         with suppress(OSError):  # what a full disk did not take is written once more
             log.close()
+
+
+def read_server(path: Path, report: Report) -> "ServerConfig":
+    """Read the directory of a server, telling what was read.
+
+    Raises:
+        ZatoError: as `ServerConfig.read`.
+    """
+    from zato_sso_reset.server import ServerConfig
+
+    server = ServerConfig.read(path, env=os.environ, stdin=sys.stdin, warn=report.warn)
+    for file in server.files:
+        report.note(f"Read: {file}")
+    return server
 
 
 def store_arguments(command: str, arguments: Mapping[str, object], *, now: datetime) -> None:

@@ -1,13 +1,12 @@
 """`zato sso reset-user-password`."""
 
-import os
 import sys
 from pathlib import Path
 
 import click
 
 from zato_sso_reset.cli import command
-from zato_sso_reset.cli.output import Result, reporting, store_arguments
+from zato_sso_reset.cli.output import Result, read_server, reporting, store_arguments
 from zato_sso_reset.errors import FileNotMadeError
 
 
@@ -38,7 +37,6 @@ def reset_user_password(
     command.leave_no_core_dump()
     # Imported after stdout was seen to: from here on, files are opened.
     from zato_sso_reset import reset
-    from zato_sso_reset.server import ServerConfig
 
     now = reset.utc_now()
     with reporting(verbose=verbose, store_log=store_log, now=now) as report:
@@ -48,9 +46,7 @@ def reset_user_password(
             arguments |= {"expiry": expiry, "must_change": must_change}
             arguments |= {name: True for name, given in flags.items() if given}
             store_arguments("sso_reset_user_password", arguments, now=now)
-        server = ServerConfig.read(path, env=os.environ, stdin=sys.stdin, warn=report.warn)
-        for file in server.files:
-            report.note(f"Read: {file}")
+        server = read_server(path, report)
         reset.reset_user_password(
             server,
             username,

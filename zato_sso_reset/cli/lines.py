@@ -1,0 +1,187 @@
+"""JSON Lines of many resets: a batch arrives whole and on the disk, or is cut off again."""
+
+import fcntl
+import json
+import os
+import stat
+from collections.abc import Sequence
+from contextlib import suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from zato_sso_reset.cli.output import Result
+from zato_sso_reset.errors import ConfigError, FileNotMadeError, OutputError, printable
+
+if TYPE_CHECKING:
+    from zato_sso_reset.repository import NewPassword
+
+
+@dataclass
+class Batch:
+    """Lines that were delivered together, as their common `password_expiry` tells, and where they begin."""
+
+    offset: int = 0
+    password_expiry: str = ""
+    passwords: dict[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass
+class Delivered:
+    """What a file holds: all usernames, the last two batches, and where the last whole line ends."""
+
+    usernames: set[str] = field(default_factory=set)
+    previous: Batch = field(default_factory=Batch)
+    last: Batch = field(default_factory=Batch)
+    end: int = 0
+
+
+def already_there(path: Path) -> str:
+    """Return the words for a file that is not to be overwritten."""
+    return f"`{printable(str(path))}` is there already. Give another, or add --resume to go on with it."
+
+
+class Lines:
+    """Where the lines of many users go; `count` is how many went there last."""
+
+    if_refused: str
+    how_to_go_on: str
+    count = 0
+
+    def write(self, new: Sequence["NewPassword"]) -> None:
+        """Add a line for each user.
+
+        Raises:
+            OutputError: not all of them could be written.
+        """
+        self.count = len(new)
+        self._write("\n".join(map(_to_json, new)))
+
+    def take_back(self) -> None:
+        """Cut off what was written last, where that can be."""
+
+    def _write(self, text: str) -> None:
+        raise NotImplementedError
+
+
+class LinesStdout(Lines):
+    """stdout."""
+
+    if_refused = "are void"
+    how_to_go_on = "Run the command again for the others."
+
+    def __init__(self, result: Result) -> None:
+        self._result = result
+
+    def _write(self, text: str) -> None:
+        self._result.write_line(text)
+
+
+class LinesFile(Lines):
+    """A file that its owner alone can read, and that one process at a time writes to."""
+
+    if_refused = "were cut off again"
+    how_to_go_on = "Run the command again with --resume."
+
+    def __init__(self, path: Path, *, resume: bool) -> None:
+        """Make a new file, or open one to go on with.
+
+        Raises:
+            FileNotMadeError: it is there already, can't be made or opened, or another process writes to it.
+        """
+        self._path = path
+        self._shown = printable(str(path))
+        flags = 0 if resume else os.O_CREAT | os.O_EXCL
+        try:
+            self._fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | flags, 0o600)
+            if not stat.S_ISREG(os.fstat(self._fd).st_mode):
+                raise FileNotMadeError(f"`{self._shown}` is not a regular file.")
+            fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            _sync(path.parent)
+        except FileExistsError:
+            raise FileNotMadeError(already_there(path)) from None
+        except BlockingIOError:
+            raise FileNotMadeError(f"`{self._shown}` is being written to by another process.") from None
+        except OSError as error:
+            what = "opened" if resume else "made"
+            raise FileNotMadeError(f"`{self._shown}` can't be {what}: {error.strerror}.") from None
+        self._start = 0
+
+    def take_back(self) -> None:
+        """Cut off what was written last."""
+        self.cut(self._start)
+
+    def _write(self, text: str) -> None:
+        data = f"{text}\n".encode()
+        self._start = os.lseek(self._fd, 0, os.SEEK_END)
+        try:
+            while data:
+                data = data[os.write(self._fd, data) :]
+            os.fsync(self._fd)
+        except OSError as error:
+            reason = error.strerror
+        else:
+            return
+        self.take_back()
+        raise OutputError(f"`{self._shown}` can't be written to: {reason}.")
+
+    def cut(self, offset: int) -> None:
+        """Cut off what begins at `offset`; what can't be cut off now, --resume finds."""
+        with suppress(OSError):
+            os.ftruncate(self._fd, offset)
+            os.fsync(self._fd)
+
+    def delivered(self) -> Delivered:
+        """Read what is there.
+
+        Raises:
+            ConfigError: it is not what `write` wrote.
+        """
+        delivered = Delivered()
+        with os.fdopen(os.dup(self._fd), "rb") as file:
+            file.seek(0)
+            for number, line in enumerate(file, start=1):
+                if not line.endswith(b"\n"):
+                    break
+                username, password, expiry = self._parse(line, number)
+                if expiry != delivered.last.password_expiry:
+                    delivered.previous = delivered.last
+                    delivered.last = Batch(delivered.end, expiry)
+                delivered.last.passwords[username] = password
+                delivered.usernames.add(username)
+                delivered.end += len(line)
+        return delivered
+
+    def close(self) -> None:
+        """Let others have the file; one without a line goes again."""
+        if os.fstat(self._fd).st_size == 0:
+            self._path.unlink(missing_ok=True)
+        os.close(self._fd)
+
+    def _parse(self, line: bytes, number: int) -> tuple[str, str, str]:
+        try:
+            record = json.loads(line)
+            return str(record["username"]), str(record["password"]), str(record["password_expiry"])
+        except (ValueError, TypeError, KeyError, RecursionError):
+            raise ConfigError(f"`{self._shown}`, line {number}: not a line of this command's.") from None
+
+
+def _to_json(new: "NewPassword") -> str:
+    must_change = new.user.must_change if new.must_change is None else new.must_change
+    return json.dumps(
+        {
+            "username": new.user.username,
+            "password": new.password,
+            "password_expiry": f"{new.expires_at.isoformat(timespec='microseconds')}Z",
+            "must_change": must_change,
+        }
+    )
+
+
+def _sync(folder: Path) -> None:
+    """See that the name of a new file is on the disk too."""
+    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(fd)
+    finally:
+        os.close(fd)

@@ -1,0 +1,266 @@
+"""`zato sso reset-user-passwords`."""
+
+import os
+import sys
+from collections.abc import Iterator
+from contextlib import ExitStack, closing, suppress
+from functools import partial
+from itertools import islice
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
+
+import click
+
+from zato_sso_reset.cli import command
+from zato_sso_reset.cli.lines import Delivered, Lines, LinesFile, LinesStdout, already_there
+from zato_sso_reset.cli.output import Report, Result, open_standard_streams, read_server, reporting
+from zato_sso_reset.errors import (
+    CommitRefusedError,
+    CommitUnknownError,
+    ConfigError,
+    FileNotMadeError,
+    UserNotFoundError,
+    ZatoError,
+)
+from zato_sso_reset.host import say
+from zato_sso_reset.limits import signals_noted
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from click._termui_impl import ProgressBar
+
+    from zato_sso_reset.odb import ODB
+    from zato_sso_reset.selection import Selection, Usernames
+    from zato_sso_reset.server import ServerConfig
+
+MAX_LINE = 4 * command.MAX_USERNAME + 2
+"""Bytes of the longest username and its end of line."""
+
+
+class _DryRun(Exception):  # noqa: N818 what it says is all there is to it
+    """Rolls the transaction back."""
+
+
+@click.command("reset-user-passwords", cls=command.Command)
+@command.path_argument
+@click.option(
+    "--users-from",
+    type=click.File("rb"),
+    metavar="FILE",
+    help="A file of usernames, one a line; `-` is stdin.",
+)
+@click.option("--all", "all_users", is_flag=True, help="All approved users.")
+@click.option(
+    "--exclude",
+    type=command.username_type,
+    metavar="USERNAME",
+    multiple=True,
+    help="With --all, a user to leave out. May be given more than once.",
+)
+@click.option(
+    "--output-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    required=True,
+    help="A new file for the passwords, in JSON Lines; `-` is stdout.",
+)
+@command.expiry_option
+@command.must_change_option
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 1024),
+    metavar="JOBS",
+    help="Threads that hash. Without it, one for each core that this process may use.",
+)
+@click.option(
+    "--skip-missing",
+    is_flag=True,
+    help="Leave out users that are not there, not approved, or listed twice.",
+)
+@click.option("--yes", is_flag=True, help="Do not ask before anything is changed.")
+@click.option("--dry-run", is_flag=True, help="Do everything but the change.")
+@click.option(
+    "--resume",
+    is_flag=True,
+    help="Go on with the same --output-file after a run that did not end.",
+)
+@command.store_log_option
+@command.verbose_option
+def reset_user_passwords(
+    path: Path,
+    *,
+    users_from: BinaryIO | None,
+    all_users: bool,
+    exclude: tuple[str, ...],
+    output_file: Path,
+    expiry: int | None,
+    must_change: bool | None,
+    jobs: int | None,
+    skip_missing: bool,
+    yes: bool,
+    dry_run: bool,
+    resume: bool,
+    store_log: bool,
+    verbose: bool,
+) -> None:
+    """Change many users' passwords to generated ones.
+
+    PATH is the directory of a Zato server, which may be running or not. Each user gets a line of
+    username, password, password_expiry and must_change, as for reset-user-password: batch by batch,
+    passwords are written out before they are stored.
+    """
+    to_stdout = str(output_file) == "-"
+    if (users_from is not None) == all_users or (exclude and users_from):
+        raise click.UsageError(
+            "Give either --users-from FILE, or --all with any number of --exclude USERNAME."
+        )
+    if resume and to_stdout:
+        raise click.UsageError("--resume goes on with a file, and --output-file is stdout.")
+    if not (yes or dry_run or (sys.stdin and sys.stdin.isatty())):
+        raise click.UsageError("There is no terminal to ask on. Add --yes.")
+    result = Result(sys.stdout, otherwise="The users at hand keep their old ones.") if to_stdout else None
+    open_standard_streams()
+    command.leave_no_core_dump()
+    from zato_sso_reset import bulk, reset
+    from zato_sso_reset.odb import ODB
+
+    with reporting(verbose=verbose, store_log=store_log, now=reset.utc_now()) as report, ExitStack() as stack:
+        lines: Lines | None = LinesStdout(result) if result else None
+        if not result and not resume and os.path.lexists(output_file):
+            raise FileNotMadeError(already_there(output_file))
+        server = read_server(path, report)
+        odb = ODB(server.database)
+        report.note(f"Database: {odb.name}.")
+        delivered = Delivered()
+        if resume:
+            lines = stack.enter_context(closing(LinesFile(output_file, resume=True)))
+            delivered = _taken(lines.delivered(), server, odb, report)
+        selection = _select(odb, users_from, exclude, delivered)
+        _check(selection, report, skip_missing=skip_missing)
+        total = len(selection.usernames)
+        users = f"{total} user(s), {selection.super_users} of them super-user(s)"
+        if not total and not resume:
+            raise UserNotFoundError("There is no user to reset.")
+        if not yes and not dry_run:
+            click.confirm(f"Reset the passwords of {users}?", abort=True, err=True)
+
+        change = partial(
+            bulk.reset_user_passwords,
+            server,
+            odb,
+            expiry=expiry,
+            must_change=must_change,
+            jobs=jobs or len(os.sched_getaffinity(0)),
+            skip_missing=skip_missing,
+            note=report.note,
+        )
+        if dry_run:
+            with suppress(_DryRun):
+                change(islice(selection.usernames, 1), deliver=_roll_back, done=bool, stop=bool)
+            say(f"Would reset the passwords of {users}. Nothing was changed.")
+            return
+        if isinstance(lines, LinesFile):
+            lines.cut(delivered.end)
+        lines = lines or stack.enter_context(closing(LinesFile(output_file, resume=False)))
+        _run(change, selection.usernames, lines, report)
+
+
+def _run(change: "Callable[..., None]", usernames: "Usernames", lines: Lines, report: Report) -> None:
+    """Reset them, and tell how far that went."""
+    with _progress_bar(len(usernames)) as bar, signals_noted() as stopped:
+        try:
+            change(usernames, deliver=lines.write, done=bar.update, stop=stopped)
+        except ZatoError as error:
+            raise _explained(error, lines, bar) from None
+        number = stopped()
+    if number and bar.pos < len(usernames):
+        raise command.Failure(f"Stopped. {_so_far(bar)} {lines.how_to_go_on}", 128 + number)
+    report.note(_so_far(bar))
+    say(f"Reset the passwords of {bar.pos} user(s).")
+
+
+def _taken(delivered: Delivered, server: "ServerConfig", odb: "ODB", report: Report) -> Delivered:
+    """Leave out a last batch that the database did not take."""
+    from zato_sso_reset.bulk import took_place
+
+    last, previous = delivered.last, delivered.previous
+    if not last.passwords or took_place(server, odb, last.passwords):
+        return delivered
+    if previous.passwords and not took_place(server, odb, previous.passwords):
+        raise ConfigError(
+            "The last passwords of --output-file are not this server's. Give the PATH of theirs."
+        )
+    report.warn(f"The last {len(last.passwords)} line(s) were never stored, and are replaced.")
+    return Delivered(delivered.usernames - last.passwords.keys(), end=last.offset)
+
+
+def _select(
+    odb: "ODB", users_from: BinaryIO | None, exclude: tuple[str, ...], delivered: Delivered
+) -> "Selection":
+    from zato_sso_reset.selection import select_all, select_listed
+
+    if users_from:
+        return select_listed(odb, _usernames(users_from), delivered.usernames)
+    return select_all(odb, exclude, delivered.usernames)
+
+
+def _check(selection: "Selection", report: Report, *, skip_missing: bool) -> None:
+    """See that all users can be reset, or are to be left out."""
+    if selection.problems:
+        problems = selection.describe_problems()
+        if not skip_missing:
+            raise UserNotFoundError(f"{problems}. Correct the list, or add --skip-missing.")
+        report.warn(f"{problems}. They are left out.")
+
+
+def _usernames(file: BinaryIO) -> Iterator[str]:
+    """Yield the names that the lines of a file are."""
+    number = 0
+    while line := file.readline(MAX_LINE):
+        number += 1
+        try:
+            name = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+            if name:
+                yield command.username_type(name)
+        except UnicodeDecodeError:
+            raise click.BadParameter(f"--users-from, line {number}: not UTF-8 text.") from None
+        except click.BadParameter as error:
+            raise click.BadParameter(f"--users-from, line {number}: {error.message}") from None
+
+
+def _roll_back(_new: object) -> NoReturn:
+    raise _DryRun
+
+
+def _progress_bar(total: int) -> "ProgressBar[int]":
+    """Return a bar with rate and time left, which is seen where stderr is a terminal."""
+    bar = click.progressbar(
+        length=total,
+        label="Resetting",
+        file=sys.stderr,
+        hidden=not (sys.stderr and sys.stderr.isatty()),
+        show_pos=True,
+    )
+    bar.item_show_func = lambda _: f"{1 / bar.time_per_iteration:.0f} a second" if bar.avg else None
+    return bar
+
+
+def _so_far(bar: "ProgressBar[int]") -> str:
+    return f"{bar.pos} of {bar.length} users are done."
+
+
+def _explained(error: ZatoError, lines: Lines, bar: "ProgressBar[int]") -> ZatoError:
+    """Return an error that tells what became of the batch at hand, and how to go on."""
+    message = str(error)
+    if isinstance(error, CommitRefusedError):
+        lines.take_back()
+        message = (
+            f"The database refused the commit of {lines.count} user(s): their old passwords stay, and "
+            f"their lines {lines.if_refused}."
+        )
+    if isinstance(error, CommitUnknownError):
+        message = f"It is unknown whether the passwords of the last {lines.count} user(s) were stored."
+    elif not bar.pos:
+        return type(error)(message)
+    return type(error)(f"{message} {_so_far(bar)} {lines.how_to_go_on}")
