@@ -3,20 +3,21 @@
 import errno
 import os
 import re
-import shutil
 import sys
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
-from importlib.metadata import Distribution, EntryPoint, distributions, entry_points
 from pathlib import Path
-from typing import Any, NoReturn
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
-from click.shell_completion import CompletionItem
 
 from zato_sso_reset.errors import printable
 from zato_sso_reset.limits import time_limit
+from zato_sso_reset.plugins import Plugin, find_plugins
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 STOCK_CLI = "ZATO_STOCK_CLI"
 """The environment variable that says where the stock `zato` is."""
@@ -60,14 +61,16 @@ class PluginGroup(click.Group):
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List each command with the distribution it comes from: its help is known only once loaded."""
         rows = [
-            (printable(name), ", ".join(map(_origin, found)))
+            (printable(name), ", ".join(map(Plugin.origin, found)))
             for name, found in sorted(self._plugins().items())
         ]
         with formatter.section("Commands"):
             formatter.write_dl(rows)
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
         """Complete a command's name without loading any."""
+        from click.shell_completion import CompletionItem
+
         names = [CompletionItem(name) for name in self.list_commands(ctx) if name.startswith(incomplete)]
         return names + click.Command.shell_complete(self, ctx, incomplete)
 
@@ -106,9 +109,9 @@ class PluginGroup(click.Group):
             _discard(1)
         sys.exit(code)
 
-    def _plugins(self) -> dict[str, list[EntryPoint]]:
-        plugins: dict[str, list[EntryPoint]] = {}
-        for plugin in _entry_points(self.entry_point_group):
+    def _plugins(self) -> dict[str, list[Plugin]]:
+        plugins: dict[str, list[Plugin]] = {}
+        for plugin in find_plugins(self.entry_point_group):
             plugins.setdefault(plugin.name, []).append(plugin)
         return plugins
 
@@ -120,6 +123,8 @@ def hand_over(args: Sequence[str], asked_for: str) -> NoReturn:
         click.UsageError: there is none, so `asked_for` is no command.
         click.ClickException: there is one that can't be run, or that handed the same back to us.
     """
+    import shutil
+
     named = os.environ.get(STOCK_CLI)
     stock = (shutil.which(named) or named) if named else _next_zato()
     shown = printable(asked_for, 40)
@@ -147,6 +152,8 @@ def hand_over(args: Sequence[str], asked_for: str) -> NoReturn:
 
 def _next_zato() -> str | None:
     """Return the first `zato` on PATH that is not this program, from whatever environment."""
+    import shutil
+
     candidates = (shutil.which("zato", path=folder) for folder in os.get_exec_path())
     return next((found for found in candidates if found and not _is_ours(found)), None)
 
@@ -170,35 +177,20 @@ def _names(ctx: click.Context) -> list[str]:
     return names
 
 
-def _entry_points(group: str) -> Iterable[EntryPoint]:
-    try:
-        return entry_points(group=group)
-    except Exception:  # noqa: BLE001 one damaged distribution: leave out that one alone
-        first: dict[str, Distribution] = {}
-        for distribution in distributions():
-            first.setdefault(re.sub("[-_.]+", "-", _name(distribution)).lower(), distribution)
-        return [plugin for distribution in first.values() for plugin in _readable(distribution, group)]
-
-
-def _readable(distribution: Distribution, group: str) -> Iterable[EntryPoint]:
-    try:
-        return distribution.entry_points.select(group=group)
-    except Exception:  # noqa: BLE001 whatever is wrong with it, the others are to work
-        return []
-
-
-def _load(name: str, found: Sequence[EntryPoint]) -> click.Command:
+def _load(name: str, found: Sequence[Plugin]) -> click.Command:
     if len(found) > 1:
-        return _broken(name, f"is offered by {' and '.join(map(_origin, found))}. Uninstall all but one")
+        return _broken(
+            name, f"is offered by {' and '.join(map(Plugin.origin, found))}. Uninstall all but one"
+        )
     try:
         command = found[0].load()
     except (Exception, SystemExit) as error:  # noqa: BLE001 a plugin may fail in any way at all
         reason = printable(f"{type(error).__name__}: {error}")
-        return _broken(name, f"of {_origin(found[0])} can't be loaded: {reason}. Reinstall or uninstall that")
+        return _broken(name, f"of {found[0].origin()} can't be loaded: {reason}. Reinstall or uninstall that")
     if isinstance(command, click.Command):
         return command
     return _broken(
-        name, f"of {_origin(found[0])} is not a Click command, but of type {type(command).__name__}"
+        name, f"of {found[0].origin()} is not a Click command, but of type {type(command).__name__}"
     )
 
 
@@ -208,20 +200,6 @@ def _broken(name: str, problem: str) -> click.Command:
 
     anything = {"allow_extra_args": True, "ignore_unknown_options": True}
     return click.Command(name, callback=explain, add_help_option=False, context_settings=anything)
-
-
-def _origin(plugin: EntryPoint) -> str:
-    with suppress(Exception):
-        return f"{_name(plugin.dist)} {plugin.dist.metadata['Version'] or ''}".rstrip()  # type: ignore[union-attr]
-    return _name(plugin.dist)
-
-
-def _name(distribution: Distribution | None) -> str:
-    """Return the name of a distribution, or of its folder where the metadata has none."""
-    with suppress(Exception):
-        if name := distribution.metadata["Name"]:  # type: ignore[union-attr]
-            return str(name)
-    return Path(str(getattr(distribution, "_path", "an unnamed distribution"))).name
 
 
 def _message(error: click.ClickException) -> str:

@@ -98,6 +98,15 @@ class TestHelp:
         assert {"click", "zato_sso_reset"} <= imported
         assert not {"sqlalchemy", "argon2", "cryptography"} & imported
 
+    def test_of_a_command_reads_no_metadata(self) -> None:
+        """Only a listing needs importlib.metadata, whose import takes as long as Click's."""
+        argv = [sys.executable, "-X", "importtime", str(ZATO), *RESET, "--help"]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
+
+        imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
+        assert "zato_sso_reset.cli.command" in imported
+        assert not {"importlib.metadata", "email", "asyncio", "logging"} & imported
+
     @pytest.mark.parametrize("option", ["--help", "--version"])
     def test_on_a_full_disk_is_an_error_of_one_line(self, option: str) -> None:
         """Output that can't be written is told of in a line, not in a traceback."""

@@ -1,6 +1,7 @@
 """Commands of other distributions, found through real `*.dist-info` folders."""
 
 import os
+import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -151,6 +152,45 @@ class TestGoodPlugin:
         more_plugins.add("good", "hello = old_module:hello\n", number="1.0")
 
         assert run("hello", "World") == (0, "Hello World\n", "")
+
+    @pytest.mark.parametrize("second", ["go_od", "Go.Od"])
+    def test_first_counts_however_its_name_is_spelt(
+        self, plugins: Plugins, more_plugins: Plugins, run: Run, second: str
+    ) -> None:
+        """Names that differ in case and in `-`, `_` and `.` alone are one, as pip has it."""
+        plugins.add("go-od", "hello = good_module:hello\n", good_module=HELLO)
+        more_plugins.add(second, "hello = old_module:hello\n")
+
+        assert run("hello", "World") == (0, "Hello World\n", "")
+
+    @pytest.mark.parametrize(
+        "value",
+        ["good_module:hello[extra1,extra2]", "good_module : hello [extra]", "good_module:Commands.hello"],
+    )
+    def test_is_written_in_any_valid_way(self, plugins: Plugins, run: Run, value: str) -> None:
+        """Extras, blanks and nested attributes are as the specification of entry points has them."""
+        lines = f"# a comment\n\nhello={value}\n[other.group]\nhello = no_such_module:hello\n"
+        plugins.add("good", lines, good_module=f"{HELLO}\nclass Commands:\n    hello = hello\n")
+
+        assert run("hello", "World") == (0, "Hello World\n", "")
+
+    def test_may_be_in_an_egg_info_folder(self, plugins: Plugins, run: Run) -> None:
+        """What `setup.py develop` leaves is a distribution, too."""
+        info = plugins.add("good", "hello = good_module:hello\n", good_module=HELLO)
+        info.rename(plugins.folder / "good.egg-info")
+
+        assert run("hello", "World") == (0, "Hello World\n", "")
+
+    def test_may_be_in_a_zip_file(self, plugins: Plugins, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
+        """A wheel on Python's path is a distribution, and what is wrong inside it is told the same way."""
+        inside = Plugins(plugins.folder / "inside")
+        inside.add("good", "hello = good_module:hello\nbad = no_such_module:x\n", good_module=HELLO)
+        wheel = shutil.make_archive(str(plugins.folder / "wheel"), "zip", inside.folder)
+        monkeypatch.setenv("PYTHONPATH", wheel, prepend=os.pathsep)
+        monkeypatch.syspath_prepend(wheel)
+
+        assert run("hello", "World") == (0, "Hello World\n", "")
+        assert " of good 1.0 can't be loaded" in run("bad")[2]
 
     @pytest.mark.parametrize(
         ("statement", "expected"),

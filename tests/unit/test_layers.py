@@ -32,6 +32,7 @@ ROOMS = [
     "secret_key",
     "files",
     "host",
+    "plugins",
     "limits",
     "errors",
     "__init__",
