@@ -214,10 +214,10 @@ def _database(sso: SSOSettings, server: ConfFile) -> DatabaseConfig:
 
 
 def _read_overrides(path: Path) -> Mapping[str, Mapping[str, Any]]:
-    import tomli
-
     if not os.path.lexists(path):  # a link that leads nowhere was meant to lead somewhere
         return {}
+    import tomli
+
     problem = ""
     try:
         overrides = tomli.loads(read_text(path))
