@@ -1,5 +1,6 @@
 """The database of the SSO users: the engine, its transactions, and what its errors mean."""
 
+import gc
 import importlib.util
 import logging
 import os
@@ -251,6 +252,7 @@ def _engine(url: URL, file: Path | None) -> Engine:
         hide_parameters=True,
         **options,
     )
+    gc.freeze()  # what was imported stays: no collection, least of all the one at exit, is to look through it
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
