@@ -60,6 +60,13 @@ def faults(session: nox.Session) -> None:
 
 
 @nox.session
+def benchmarks(session: nox.Session) -> None:
+    """Print what a reset costs in proportion to the least it could; `-- 100` for medians of 100 rounds."""
+    session.install(EXTRAS, *dependency_group("test"))
+    session.run("python", "-m", "benchmarks.one_reset", *session.posargs)
+
+
+@nox.session
 def lint(session: nox.Session) -> None:
     """Check style and formatting."""
     session.install(*dependency_group("lint"))

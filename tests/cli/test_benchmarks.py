@@ -1,0 +1,44 @@
+"""What the benchmarks compare with: it must do what it is said to do."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from benchmarks.measure import measure
+from benchmarks.one_reset import HANDWRITTEN
+from tests.servers import LINE, Server
+
+
+class TestHandwrittenScript:
+    """The script that a reset is measured against."""
+
+    def test_resets_the_password(self, sqlite_server: Server) -> None:
+        """A stock server would take what it prints."""
+        argv = (sys.executable, HANDWRITTEN, sqlite_server.path, "user1")
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
+
+        printed = LINE.fullmatch(done.stdout)
+        assert printed
+        assert sqlite_server.opens("user1", printed["password"])
+
+
+class TestMeasure:
+    """The costs of commands that are run in turn."""
+
+    def test_is_in_order(self, tmp_path: Path) -> None:
+        """Each round runs every command once, and the round that warms up is not counted."""
+        log = tmp_path / "log"
+        commands = [("/bin/sh", "-c", f"printf {letter} >>{log}") for letter in "ab"]
+        costs = measure(*commands, rounds=2)
+
+        assert log.read_text() == "ababab"
+        assert [len(each) for each in costs] == [2, 2]
+
+    def test_tells_what_a_command_took(self) -> None:
+        """Waiting is no work, and memory is the command's own."""
+        code = "import time; block = b'x' * 2**26; time.sleep(0.2)"
+        [[cost]] = measure((sys.executable, "-c", code), rounds=1)
+
+        assert cost.wall > 0.2
+        assert cost.cpu < cost.wall
+        assert 64 < cost.memory < 128
