@@ -61,9 +61,10 @@ def faults(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Print what a reset costs in proportion to the least it could; `-- 100` for medians of 100 rounds."""
-    session.install(EXTRAS, *dependency_group("test"))
+    """Print what resets cost in proportion to the least they could, and draw `docs/performance.svg`."""
+    session.install(EXTRAS, *dependency_group("test"), "matplotlib>=3.9")
     session.run("python", "-m", "benchmarks.one_reset", *session.posargs)
+    session.run("python", "-m", "benchmarks.bulk", *session.posargs)
 
 
 @nox.session

@@ -90,8 +90,9 @@ def full_server(engine: str, users: int, folder: Path) -> Iterator[Path]:
 
 
 def fill(server: Server, users: int) -> None:
-    """Copy the users of the test server, under names of their own, until there are so many."""
+    """Copy the users of the test server, all approved, under names of their own, until there are so many."""
     server.edit("sso.conf", "hash_secret", rounds=str(ROUNDS))
+    server.database.run("UPDATE zato_sso_user SET approval_status = 'approved'")
     values = {column: column for column in server.database.row("user1")}
     count = len(USERS)
     while count < users:
