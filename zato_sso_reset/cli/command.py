@@ -44,14 +44,11 @@ class Command(click.Command):
         """Name every option, as the stock command's page does."""
         options = [param for param in self.params if isinstance(param, click.Option)]
         arguments = [param for param in self.params if isinstance(param, click.Argument)]
-        return [
-            "[-h]",
-            *(
-                f"[{option.opts[0]}]" if option.is_flag else f"[{option.opts[0]} {option.make_metavar(ctx)}]"
-                for option in options
-            ),
-            *(argument.make_metavar(ctx) for argument in arguments),
-        ]
+        pieces = ["[-h]"]
+        for option in options:
+            piece = option.opts[0] if option.is_flag else f"{option.opts[0]} {option.make_metavar(ctx)}"
+            pieces.append(piece if option.required else f"[{piece}]")
+        return [*pieces, *(argument.make_metavar(ctx) for argument in arguments)]
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Wrap between the pieces, not inside one."""
