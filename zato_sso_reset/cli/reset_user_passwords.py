@@ -119,7 +119,7 @@ def reset_user_passwords(
         raise click.UsageError("--resume goes on with a file, and --output-file is stdout.")
     if not (yes or dry_run or (sys.stdin and sys.stdin.isatty())):
         raise click.UsageError("There is no terminal to ask on. Add --yes.")
-    result = Result(sys.stdout, otherwise="The users at hand keep their old ones.") if to_stdout else None
+    result = Result(sys.stdout, otherwise="What there is of the last lines is void.") if to_stdout else None
     open_standard_streams()
     command.leave_no_core_dump()
     from zato_sso_reset import bulk, reset
