@@ -183,8 +183,9 @@ def _secret_key(secrets: ConfFile, stdin: TextIO | None) -> SecretKey:
 
 
 def _first_line(stdin: TextIO | None) -> str:
+    """Return the first line, and not a byte more: usernames may follow it."""
     with suppress(OSError, ValueError):
-        return stdin.readline(1024).strip() if stdin else ""
+        return stdin.buffer.readline(1024).decode().strip() if stdin else ""
     return ""
 
 

@@ -43,6 +43,11 @@ def server1(made: Server, tmp_path: Path) -> Server:
     return replace(made, path=tmp_path / "server1")
 
 
+def stream(content: bytes) -> TextIO:
+    """Return a standard input with this in it."""
+    return io.TextIOWrapper(io.BytesIO(content), "utf-8")
+
+
 def read(
     server: Server,
     env: Mapping[str, str] | None = None,
@@ -274,21 +279,23 @@ class TestSecretKey:
 
     @pytest.mark.parametrize("end", ["", "\n", "\r\n", "\nand more\n"])
     def test_may_come_from_standard_input(self, server1: Server, end: str) -> None:
-        """The first line is the key."""
+        """The first line is the key; what follows is left for others, as a list of users may."""
         server1.edit("secrets.conf", "secret_keys", key1="zato+stdin:///")
 
-        config = read(server1, stdin=io.StringIO(server1.key + end))
+        stdin = stream(f"{server1.key}{end}".encode())
+        config = read(server1, stdin=stdin)
 
         assert config.secret_key.unseal(server1.seal("text"), "here") == "text"
+        assert stdin.read() == end.lstrip("\r\n")
 
     @pytest.mark.parametrize(
         "open_stdin",
         [
             lambda: None,
-            io.StringIO,
-            lambda: io.StringIO("\n"),
-            lambda: io.TextIOWrapper(io.BytesIO(b"\xff\xfe\n"), "utf-8"),
-            lambda: io.StringIO("S3cr3t\n"),
+            lambda: stream(b""),
+            lambda: stream(b"\n"),
+            lambda: stream(b"\xff\xfe\n"),
+            lambda: stream(b"S3cr3t\n"),
             lambda: os.fdopen(os.open(os.devnull, os.O_WRONLY), encoding="utf-8"),
         ],
         ids=["closed", "empty", "a blank line", "binary", "no key", "not readable"],
