@@ -12,11 +12,14 @@ if TYPE_CHECKING:
     from zato_sso_reset.odb import ODB
     from zato_sso_reset.repository import User, UserRepository
 
-PAGE = 1000
-"""Users that are looked up at a time."""
+PAGE = 500
+"""Users that are looked up at a time; SQLite before 3.32 takes no more than 999 values."""
 
 SHOWN = 10
 """Users that an error names before it counts."""
+
+_END = b"\xff"
+"""No byte of UTF-8; a name that some database holds may have a NUL in it."""
 
 
 class Usernames:
@@ -28,7 +31,7 @@ class Usernames:
 
     def append(self, username: str) -> None:
         """Add a username."""
-        self._text += username.encode() + b"\0"
+        self._text += username.encode() + _END
         self._count += 1
 
     def __len__(self) -> int:
@@ -36,7 +39,7 @@ class Usernames:
 
     def __iter__(self) -> Iterator[str]:
         start = 0
-        while (end := self._text.find(b"\0", start)) >= 0:
+        while (end := self._text.find(_END, start)) >= 0:
             yield self._text[start:end].decode()
             start = end + 1
 
@@ -93,7 +96,7 @@ def select_listed(odb: "ODB", listed: Iterable[str], done: Collection[str] = ())
     again = set(asked.repeated())
     for name in sorted(again):
         selection.refuse(name, "there twice")
-    for names in _pages(_once(asked, again)):
+    for names in _pages(name for name in _once(asked, again) if name not in done):
         found = with_users(odb, partial(_find, names))
         for name in names:
             user = found.get(name)
@@ -101,7 +104,7 @@ def select_listed(odb: "ODB", listed: Iterable[str], done: Collection[str] = ())
                 selection.refuse(name, "no such user")
             elif not user.is_approved:
                 selection.refuse(name, f"not approved, but {printable(user.approval_status, 40)}")
-            elif name not in done:
+            else:
                 selection.add(user)
     return selection
 
