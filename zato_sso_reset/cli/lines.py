@@ -10,11 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zato_sso_reset.cli.output import Result
+from zato_sso_reset.cli.output import Report, Result, warn_of_readers
 from zato_sso_reset.errors import ConfigError, FileNotMadeError, OutputError, printable
 
 if TYPE_CHECKING:
     from zato_sso_reset.repository import NewPassword
+
+
+_BEGINNING = b'{"username": "'
+"""Of every line."""
 
 
 @dataclass
@@ -42,11 +46,12 @@ def already_there(path: Path) -> str:
 
 
 class Lines:
-    """Where the lines of many users go; `count` is how many went there last."""
+    """Where the lines of many users go; `count` is how many went there last, `total` how many in all."""
 
     if_refused: str
     how_to_go_on: str
     count = 0
+    total = 0
 
     def write(self, new: Sequence["NewPassword"]) -> None:
         """Add a line for each user.
@@ -56,9 +61,14 @@ class Lines:
         """
         self.count = len(new)
         self._write("\n".join(map(_to_json, new)))
+        self.total += len(new)
 
     def take_back(self) -> None:
         """Cut off what was written last, where that can be."""
+
+    def warn_of_readers(self, report: Report) -> None:
+        """Tell where other users can read what was written."""
+        raise NotImplementedError
 
     def _write(self, text: str) -> None:
         raise NotImplementedError
@@ -75,6 +85,10 @@ class LinesStdout(Lines):
 
     def _write(self, text: str) -> None:
         self._result.write_line(text)
+
+    def warn_of_readers(self, report: Report) -> None:
+        """Tell where stdout is a file that other users can read."""
+        self._result.warn_of_readers(report)
 
 
 class LinesFile(Lines):
@@ -106,10 +120,16 @@ class LinesFile(Lines):
             what = "opened" if resume else "made"
             raise FileNotMadeError(f"`{self._shown}` can't be {what}: {error.strerror}.") from None
         self._start = 0
+        self._is_new = not resume
 
     def take_back(self) -> None:
-        """Cut off what was written last."""
-        self.cut(self._start)
+        """Cut off what was written last; what can't be cut off now, --resume finds."""
+        with suppress(OutputError):
+            self.cut(self._start)
+
+    def warn_of_readers(self, report: Report) -> None:
+        """Tell where the file is one that other users can read, as it may be with --resume."""
+        warn_of_readers(self._fd, report)
 
     def _write(self, text: str) -> None:
         data = f"{text}\n".encode()
@@ -126,10 +146,19 @@ class LinesFile(Lines):
         raise OutputError(f"`{self._shown}` can't be written to: {reason}.")
 
     def cut(self, offset: int) -> None:
-        """Cut off what begins at `offset`; what can't be cut off now, --resume finds."""
-        with suppress(OSError):
+        """Cut off what begins at `offset`.
+
+        Raises:
+            OutputError: it can't be.
+        """
+        try:
             os.ftruncate(self._fd, offset)
             os.fsync(self._fd)
+        except OSError as error:
+            reason = error.strerror
+        else:
+            return
+        raise OutputError(f"`{self._shown}` can't be written to: {reason}.")
 
     def delivered(self) -> Delivered:
         """Read what is there.
@@ -142,6 +171,8 @@ class LinesFile(Lines):
             file.seek(0)
             for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
+                    if number == 1 and not _BEGINNING.startswith(line[: len(_BEGINNING)]):
+                        raise self._not_ours(number)
                     break
                 username, password, expiry = self._parse(line, number)
                 if expiry != delivered.last.password_expiry:
@@ -153,17 +184,22 @@ class LinesFile(Lines):
         return delivered
 
     def close(self) -> None:
-        """Let others have the file; one without a line goes again."""
-        if os.fstat(self._fd).st_size == 0:
+        """Let others have the file; a new one without a line goes again."""
+        if self._is_new and os.fstat(self._fd).st_size == 0:
             self._path.unlink(missing_ok=True)
         os.close(self._fd)
 
     def _parse(self, line: bytes, number: int) -> tuple[str, str, str]:
-        try:
+        with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
             record = json.loads(line)
-            return str(record["username"]), str(record["password"]), str(record["password_expiry"])
-        except (ValueError, TypeError, KeyError, RecursionError):
-            raise ConfigError(f"`{self._shown}`, line {number}: not a line of this command's.") from None
+            username, password, expiry = record["username"], record["password"], record["password_expiry"]
+            (username + password + expiry).encode()  # half a surrogate pair is no text
+            return username, password, expiry
+        # Raised out here: the error that was suppressed holds the line.
+        raise self._not_ours(number)
+
+    def _not_ours(self, number: int) -> ConfigError:
+        return ConfigError(f"`{self._shown}`, line {number}: not a line of this command's.")
 
 
 def _to_json(new: "NewPassword") -> str:

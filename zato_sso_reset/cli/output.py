@@ -36,19 +36,17 @@ class Result:
         Raises:
             OutputError: it can't.
         """
-        open_standard_streams()
+        open_standard_streams(0, 2)
         self._otherwise = otherwise
         self._stream = _writable(stream)
         self._fd = _file_descriptor(self._stream)
         if self._fd is not None:
             _check_writable(self._fd)
 
-    def is_public_file(self) -> bool:
-        """Tell whether the result ends in a file that other users can read."""
-        if self._fd is None:
-            return False
-        mode = os.fstat(self._fd).st_mode
-        return stat.S_ISREG(mode) and bool(mode & (stat.S_IRGRP | stat.S_IROTH))
+    def warn_of_readers(self, report: "Report") -> None:
+        """Tell where the result is in a file that other users can read."""
+        if self._fd is not None:
+            warn_of_readers(self._fd, report)
 
     def write_line(self, line: str) -> None:
         """Write `line`, and wait until it is on the disk where stdout is a file.
@@ -64,9 +62,9 @@ class Result:
             raise OutputError(f"The result could not be written to stdout: {reason}. {self._otherwise}")
 
 
-def open_standard_streams() -> None:
-    """Keep the numbers 0 and 2 from going to a database, which would then be read from or written to."""
-    for fd in (0, 2):
+def open_standard_streams(*numbers: int) -> None:
+    """Keep these numbers from going to a database, which would then be read from or written to."""
+    for fd in numbers:
         try:
             os.fstat(fd)
         except OSError:  # noqa: PERF203 twice
@@ -139,6 +137,13 @@ class Report:
                     f"{datetime.now().astimezone().isoformat()} {level} {printable(text, 2000)}\n"
                 )
                 self._log.flush()
+
+
+def warn_of_readers(fd: int, report: Report) -> None:
+    """Tell where the result is in a file that other users can read."""
+    mode = os.fstat(fd).st_mode
+    if stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH):
+        report.warn("The password is now in a file that other users can read. Remove it, or `chmod 600` it.")
 
 
 @contextmanager

@@ -58,10 +58,7 @@ def reset_user_password(
             note=report.note,
         )
         report.note(f"The password of user `{username}` was reset.")
-        if result.is_public_file():
-            report.warn(
-                "The password is now in a file that other users can read. Remove it, or `chmod 600` it."
-            )
+        result.warn_of_readers(report)
 
 
 def _absolute(path: Path) -> Path:

@@ -1,13 +1,14 @@
 """`zato sso reset-user-passwords`."""
 
+import io
 import os
 import sys
 from collections.abc import Iterator
-from contextlib import ExitStack, closing, suppress
+from contextlib import ExitStack, closing, redirect_stdout, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NoReturn
+from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TextIO, cast
 
 import click
 
@@ -34,8 +35,31 @@ if TYPE_CHECKING:
     from zato_sso_reset.selection import Selection, Usernames
     from zato_sso_reset.server import ServerConfig
 
-MAX_LINE = 4 * command.MAX_USERNAME + 2
-"""Bytes of the longest username and its end of line."""
+MAX_LINE = 3 + 4 * command.MAX_USERNAME + 2
+"""Bytes of a byte order mark, the longest username and its end of line."""
+
+
+class _UsersFile(click.File):
+    """A file, or stdin, to read from."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Open it."""
+        if value == "-" and not sys.stdin:
+            self.fail("stdin is closed.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+class _Terminal(io.TextIOBase):
+    """stderr, which may go away, as when a line is cut: no reason to stop."""
+
+    def isatty(self) -> bool:
+        return bool(sys.stderr and sys.stderr.isatty())
+
+    def write(self, text: str) -> int:
+        with suppress(OSError):
+            sys.stderr.write(text)
+            sys.stderr.flush()
+        return len(text)
 
 
 class _DryRun(Exception):  # noqa: N818 what it says is all there is to it
@@ -46,7 +70,7 @@ class _DryRun(Exception):  # noqa: N818 what it says is all there is to it
 @command.path_argument
 @click.option(
     "--users-from",
-    type=click.File("rb"),
+    type=_UsersFile("rb"),
     metavar="FILE",
     help="A file of usernames, one a line; `-` is stdin.",
 )
@@ -120,7 +144,7 @@ def reset_user_passwords(
     if not (yes or dry_run or (sys.stdin and sys.stdin.isatty())):
         raise click.UsageError("There is no terminal to ask on. Add --yes.")
     result = Result(sys.stdout, otherwise="What there is of the last lines is void.") if to_stdout else None
-    open_standard_streams()
+    open_standard_streams(0, 1, 2)
     command.leave_no_core_dump()
     from zato_sso_reset import bulk, reset
     from zato_sso_reset.odb import ODB
@@ -143,7 +167,8 @@ def reset_user_passwords(
         if not total and not resume:
             raise UserNotFoundError("There is no user to reset.")
         if not yes and not dry_run:
-            click.confirm(f"Reset the passwords of {users}?", abort=True, err=True)
+            with redirect_stdout(sys.stderr):  # whatever Click writes beside the question
+                click.confirm(f"Reset the passwords of {users}?", abort=True, err=True)
 
         change = partial(
             bulk.reset_user_passwords,
@@ -163,6 +188,7 @@ def reset_user_passwords(
         if isinstance(lines, LinesFile):
             lines.cut(delivered.end)
         lines = lines or stack.enter_context(closing(LinesFile(output_file, resume=False)))
+        stack.callback(lines.warn_of_readers, report)
         _run(change, selection.usernames, lines, report)
 
 
@@ -175,9 +201,13 @@ def _run(change: "Callable[..., None]", usernames: "Usernames", lines: Lines, re
             raise _explained(error, lines, bar) from None
         number = stopped()
     if number and bar.pos < len(usernames):
-        raise command.Failure(f"Stopped. {_so_far(bar)} {lines.how_to_go_on}", 128 + number)
+        message = f"Stopped. {_so_far(bar)} {lines.how_to_go_on}"
+        report.error(message)
+        raise command.Failure(message, 128 + number)
+    if left_out := bar.pos - lines.total:
+        report.warn(f"{left_out} user(s) went meanwhile, or are not approved any more. They are left out.")
     report.note(_so_far(bar))
-    say(f"Reset the passwords of {bar.pos} user(s).")
+    say(f"Reset the passwords of {lines.total} user(s).")
 
 
 def _taken(delivered: Delivered, server: "ServerConfig", odb: "ODB", report: Report) -> Delivered:
@@ -211,22 +241,27 @@ def _check(selection: "Selection", report: Report, *, skip_missing: bool) -> Non
         problems = selection.describe_problems()
         if not skip_missing:
             raise UserNotFoundError(f"{problems}. Correct the list, or add --skip-missing.")
-        report.warn(f"{problems}. They are left out.")
+        report.warn(f"{problems}. They are left out; a user who is there twice is reset once.")
 
 
 def _usernames(file: BinaryIO) -> Iterator[str]:
     """Yield the names that the lines of a file are."""
     number = 0
-    while line := file.readline(MAX_LINE):
-        number += 1
-        try:
+    try:
+        while line := file.readline(MAX_LINE + 1):
+            number += 1
             name = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
             if name:
                 yield command.username_type(name)
-        except UnicodeDecodeError:
-            raise click.BadParameter(f"--users-from, line {number}: not UTF-8 text.") from None
-        except click.BadParameter as error:
-            raise click.BadParameter(f"--users-from, line {number}: {error.message}") from None
+    except UnicodeDecodeError:
+        problem = "Longer than any username." if len(line) > MAX_LINE else "Not UTF-8 text."
+    except click.BadParameter as error:
+        problem = error.message
+    except OSError as error:
+        problem = f"{error.strerror}."
+    else:
+        return
+    raise click.BadParameter(f"--users-from, line {number}: {problem}")
 
 
 def _roll_back(_new: object) -> NoReturn:
@@ -235,11 +270,12 @@ def _roll_back(_new: object) -> NoReturn:
 
 def _progress_bar(total: int) -> "ProgressBar[int]":
     """Return a bar with rate and time left, which is seen where stderr is a terminal."""
+    terminal = _Terminal()
     bar = click.progressbar(
         length=total,
         label="Resetting",
-        file=sys.stderr,
-        hidden=not (sys.stderr and sys.stderr.isatty()),
+        file=cast("TextIO", terminal),
+        hidden=not terminal.isatty(),
         show_pos=True,
     )
     bar.item_show_func = lambda _: f"{1 / bar.time_per_iteration:.0f} a second" if bar.avg else None
