@@ -7,7 +7,7 @@ import re
 import shutil
 import sqlite3
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -69,7 +69,14 @@ class Server:
 
     def opens(self, username: str, password: str) -> bool:
         """Tell whether a stock server would take `password`, as far as the hash goes."""
-        stored = self.database.row(username)["password"]
+        return self._verifies(password, self.database.row(username)["password"])
+
+    def opened_by(self, passwords: Mapping[str, str]) -> set[str]:
+        """Return which of these usernames a stock server would take these passwords of."""
+        rows = self.database.run("SELECT username, password FROM zato_sso_user")
+        return {name for name, stored in rows if self._verifies(passwords.get(name, ""), stored)}
+
+    def _verifies(self, password: str, stored: str | bytes) -> bool:
         stored = stored.encode() if isinstance(stored, str) else stored
         hashed = Fernet(self.key).decrypt(stored).decode()
         return bool((argon2 if hashed.startswith("$argon2") else pbkdf2_sha512).verify(password, hashed))
@@ -140,6 +147,17 @@ def insert_user(server: Server, user_id: int, username: str, columns: Mapping[st
         _insert(connection, server, user_id, username, columns)
 
 
+def insert_users(server: Server, usernames: Iterable[str], **columns: object) -> None:
+    """Insert many approved users with the password `OLD`."""
+    stored = server.seal(pbkdf2_sha512.using(rounds=ROUNDS).hash(OLD))
+    with server.database.connect() as connection:
+        [(last,)] = run(connection, "SELECT max(id) FROM zato_sso_user")
+        run(connection, "BEGIN")
+        for user_id, username in enumerate(usernames, start=last + 1):
+            _insert(connection, server, user_id, username, {"password": stored, **columns})
+        run(connection, "COMMIT")
+
+
 def _insert(
     connection: Any, server: Server, user_id: int, username: str, columns: Mapping[str, object]
 ) -> None:
@@ -156,7 +174,7 @@ def _insert(
         "approval_status_mod_time": str(now),
         "approval_status_mod_by": "auto",
         "username": username,
-        "password": server.seal(pbkdf2_sha512.using(rounds=ROUNDS).hash(OLD)),
+        "password": columns.get("password") or server.seal(pbkdf2_sha512.using(rounds=ROUNDS).hash(OLD)),
         "password_is_set": True,
         "password_must_change": False,
         "password_last_set": str(now),
