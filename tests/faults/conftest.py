@@ -4,12 +4,13 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
+from tests.bulk import RESET
 from tests.servers import LINE, OLD, Server
 
 PROJECT = Path(__file__).parents[2]
@@ -24,7 +25,7 @@ def environment(**more: str) -> dict[str, str]:
 
 @dataclass
 class Running:
-    """A reset of `user1` that runs as a process of its own and stops itself at a point."""
+    """A reset that runs as a process of its own and stops itself at a point."""
 
     process: "subprocess.Popen[str]"
 
@@ -40,27 +41,41 @@ class Running:
         return self.process.returncode, stdout, stderr
 
 
+Start = Callable[..., Running]
+
+
+def start_struck(
+    arguments: Sequence[object], strike: str, hurried: str, batch: str, **options: object
+) -> Running:
+    """Start `zato`, to strike itself with a signal at a point."""
+    argv = [sys.executable, "-m", "tests.faults.struck", *map(str, arguments)]
+    process = subprocess.Popen(  # type: ignore[call-overload]
+        argv,
+        env=environment(STRIKE=strike, HURRIED=hurried, BATCH=batch),
+        text=True,
+        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
+    )
+    return Running(process)
+
+
 @pytest.fixture
-def start() -> Callable[..., Running]:
+def start() -> Start:
     """Start a reset of `user1` that strikes itself with a signal at a point."""
 
     def run(server: Server, strike: str, hurried: str = "", **options: object) -> Running:
-        argv = [
-            sys.executable,
-            "-m",
-            "tests.faults.struck",
-            "sso",
-            "reset-user-password",
-            server.path,
-            "user1",
-        ]
-        process = subprocess.Popen(  # type: ignore[call-overload]
-            argv,
-            env=environment(STRIKE=strike, HURRIED=hurried),
-            text=True,
-            **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
-        )
-        return Running(process)
+        arguments = ("sso", "reset-user-password", server.path, "user1")
+        return start_struck(arguments, strike, hurried, "", **options)
+
+    return run
+
+
+@pytest.fixture
+def start_bulk() -> Start:
+    """Start a reset of all users, two at a time, that strikes itself with a signal at a point."""
+
+    def run(server: Server, strike: str, *args: object, hurried: str = "", **options: object) -> Running:
+        arguments = (*RESET, server.path, "--all", "--yes", "--output-file", *(args or ("out.jsonl",)))
+        return start_struck(arguments, strike, hurried, "2", **options)
 
     return run
 

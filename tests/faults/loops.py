@@ -1,11 +1,13 @@
-"""Kill loop and races: `python -m tests.faults.loops [--long]` prints their figures.
+"""Kill loops and races: `python -m tests.faults.loops [--long]` prints their figures.
 
 Each reset is a process of its own. What is counted as lost is an account whose stored password is
-neither the one it had nor one that was printed whole.
+neither the one it had nor one that was printed whole; of many resets, also one that has no line, two
+lines, or another password than before --resume though its line was valid.
 """
 
 import argparse
 import contextlib
+import itertools
 import random
 import shutil
 import subprocess
@@ -19,10 +21,11 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests import databases
+from tests.bulk import RESET, records
 from tests.conftest import ENGINES, ZATO
 from tests.databases import Database, run
 from tests.faults.conftest import environment
-from tests.servers import LINE, OLD, Server, quick_server
+from tests.servers import LINE, OLD, Server, insert_users, quick_server
 
 
 @dataclass
@@ -84,6 +87,81 @@ def kill_loop(server: Server, kills: int, seed: int) -> Figures:
             possible |= {new} if new else set()
         else:
             figures.lost += 1
+    return figures
+
+
+MANY = [f"many{number}" for number in range(40)]
+"""Users of one run of many resets."""
+
+
+def start_many(server: Server, output: Path, *options: str) -> "subprocess.Popen[str]":
+    """Start a reset of `MANY` in batches of three."""
+    argv = [
+        sys.executable,
+        "-m",
+        "tests.faults.struck",
+        *RESET,
+        str(server.path),
+        "--users-from",
+        "-",
+        "--yes",
+    ]
+    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    process = subprocess.Popen(  # type: ignore[call-overload]
+        [*argv, "--output-file", str(output), *options], env=environment(BATCH="3"), text=True, **pipes
+    )
+    process.stdin.write("".join(f"{name}\n" for name in MANY))
+    process.stdin.close()
+    process.stdin = None
+    return process  # type: ignore[no-any-return]
+
+
+def valid_lines(server: Server, output: Path) -> dict[str, str]:
+    """Return the passwords of whole lines that open their accounts."""
+    text = output.read_text() if output.exists() else ""
+    passwords = {each.username: each.password for each in records(text[: text.rfind("\n") + 1])}
+    return {name: passwords[name] for name in server.opened_by(passwords)}
+
+
+def bulk_kill_loop(server: Server, kills: int, seed: int) -> Figures:
+    """Kill as many resets of many users at random instants, and resume each until it is done.
+
+    In the figures `new` are the users with exactly one line, which is valid.
+    """
+    figures, chance = Figures(), random.Random(seed)
+    server.edit("sso.conf", "hash_secret", rounds="1")
+    folder = Path(tempfile.mkdtemp())
+    begun = time.monotonic()
+    start_many(server, folder / "first").communicate()
+    length = time.monotonic() - begun
+    for number in itertools.count():
+        if figures.exit_codes[-9] >= kills:
+            break
+        output = folder / str(number)
+        valid: dict[str, str] = {}
+        to_be_killed = True
+        while True:
+            process = start_many(server, output, *(["--resume"] if output.exists() else []))
+            if to_be_killed:
+                # Batches are written in the last part of it, after imports and look-up.
+                time.sleep(chance.uniform(length * 0.5, length * 1.05))
+                process.kill()
+            process.communicate()
+            figures.exit_codes[process.returncode] += 1
+            if to_be_killed:
+                length *= 1.01 if process.returncode else 0.95
+            now = valid_lines(server, output)
+            figures.lost += sum(now.get(name) != password for name, password in valid.items())
+            valid = now
+            if process.returncode != -9:
+                break
+            to_be_killed = chance.random() < 0.3
+        figures.lost += process.returncode != 0
+        found = [each.username for each in records(output.read_text())]
+        figures.lost += len(found) - len(set(found))
+        figures.new += len(valid)
+        figures.lost += len(MANY) - len(valid)
+    shutil.rmtree(folder)
     return figures
 
 
@@ -157,10 +235,16 @@ def server_on(engine: str, name: str) -> Iterator[Server]:
 def main() -> int:
     """Run everything; exit with 1 where anything was lost."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--long", action="store_true", help="10,002 kills, and 20 races of 50 processes each")
+    parser.add_argument(
+        "--long",
+        action="store_true",
+        help="10,002 kills, 150 of many resets, and 20 races of 50 processes each",
+    )
     parser.add_argument("--kills", type=int, help="kills on each engine")
+    parser.add_argument("--bulk-kills", type=int, help="kills of resets of many users on each engine")
     arguments = parser.parse_args()
     kills = arguments.kills or (3334 if arguments.long else 20)
+    bulk_kills = arguments.bulk_kills or (50 if arguments.long else 5)
     races, processes = (20, 50) if arguments.long else (2, 10)
     lost = 0
     for engine in ENGINES:
@@ -170,6 +254,12 @@ def main() -> int:
             figures = kill_loop(server, kills, seed)
             seconds = time.monotonic() - begun
             print(f"{engine}: {kills} kills in {seconds:.0f} s, seed {seed}: {figures}", flush=True)
+            lost += figures.lost
+            insert_users(server, MANY)
+            begun = time.monotonic()
+            figures = bulk_kill_loop(server, bulk_kills, seed)
+            seconds = time.monotonic() - begun
+            print(f"{engine}: {bulk_kills} kills of {len(MANY)} in {seconds:.0f} s: {figures}", flush=True)
             lost += figures.lost
             for users in (["user1"], ["user1", "locked1", "MixedCase", "changing1"]):
                 total = Figures()

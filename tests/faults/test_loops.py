@@ -1,7 +1,7 @@
 """Rows 1, 24 and 25 at random: the short form of `python -m tests.faults.loops --long`."""
 
-from tests.faults.loops import busy_server, kill_loop, race
-from tests.servers import Server
+from tests.faults.loops import MANY, bulk_kill_loop, busy_server, kill_loop, race
+from tests.servers import Server, insert_users
 
 
 class TestLoops:
@@ -10,6 +10,13 @@ class TestLoops:
     def test_kills_at_random_instants(self, server: Server) -> None:
         """Row 1: the account has its old password, or one that was printed whole."""
         figures = kill_loop(server, kills=8, seed=1)
+
+        assert figures.lost == 0, figures
+
+    def test_kills_of_many_resets(self, server: Server) -> None:
+        """After --resume each user has exactly one line, which is valid; none was reset without need."""
+        insert_users(server, MANY)
+        figures = bulk_kill_loop(server, kills=3, seed=1)
 
         assert figures.lost == 0, figures
 
