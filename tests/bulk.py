@@ -10,6 +10,8 @@ from tests.servers import OLD, Server
 
 RESET = ("sso", "reset-user-passwords")
 
+OUT = Path("out.jsonl")
+
 KEYS = ["username", "password", "password_expiry", "must_change"]
 
 
@@ -21,6 +23,11 @@ class Record:
     password: str
     password_expiry: str
     must_change: bool
+
+
+def bulk_arguments(server: Server, *args: object, output: object = "-") -> list[str]:
+    """Return what `zato` is run with."""
+    return [*RESET, str(server.path), "--output-file", str(output), *map(str, args)]
 
 
 def records(text: str) -> list[Record]:

@@ -20,7 +20,18 @@ from click.testing import Result
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.bulk import RESET, all_rows, as_time, assert_all_old, assert_valid, listed, names, records
+from tests.bulk import (
+    OUT,
+    RESET,
+    all_rows,
+    as_time,
+    assert_all_old,
+    assert_valid,
+    bulk_arguments,
+    listed,
+    names,
+    records,
+)
 from tests.conftest import ZATO
 from tests.servers import USERS, Server, insert_user, insert_users
 from zato_sso_reset import bulk, selection
@@ -30,24 +41,7 @@ from zato_sso_reset.host import zato
 
 Invoke = Callable[..., Result]
 
-OUT = Path("out.jsonl")
-
 APPROVED = {"user1", "locked1", "MixedCase", "changing1"}
-
-
-def bulk_arguments(server: Server, *args: object, output: object = "-") -> list[str]:
-    """Return what `zato` is run with."""
-    return [*RESET, str(server.path), "--output-file", str(output), *map(str, args)]
-
-
-@pytest.fixture
-def bulk_reset(sqlite_server: Server, invoke: Invoke) -> Invoke:
-    """Reset passwords in this process, without a question; the lines go to stdout."""
-
-    def run(*args: object, output: object = "-", **options: object) -> Result:
-        return invoke(*bulk_arguments(sqlite_server, "--yes", *args, output=output), **options)
-
-    return run
 
 
 def assert_refused(server: Server, done: Result, exit_code: int, *words: str) -> None:
