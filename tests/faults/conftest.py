@@ -4,14 +4,18 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import pytest
 
+from tests import databases
 from tests.bulk import RESET
-from tests.servers import LINE, OLD, Server
+from tests.databases import Database, run
+from tests.faults.proxy import Proxy
+from tests.servers import LINE, OLD, Server, quick_server
 
 PROJECT = Path(__file__).parents[2]
 
@@ -78,6 +82,43 @@ def start_bulk() -> Start:
         return start_struck(arguments, strike, hurried, "2", **options)
 
     return run
+
+
+@dataclass
+class Proxied:
+    """A server on a database that is reached through a proxy."""
+
+    server: Server
+    proxy: Proxy
+
+    def end_other_connections(self, connection: Any) -> None:
+        """Have the database end every connection of the server's user but this one."""
+        if self.server.database.engine == "postgresql":
+            run(
+                connection,
+                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+                "WHERE usename = current_user AND pid <> pg_backend_pid()",
+            )
+            return
+        others = "SELECT id FROM information_schema.processlist WHERE id <> connection_id()"
+        for (process,) in run(connection, others):
+            run(connection, f"KILL {process}")
+
+    def end_connections(self) -> None:
+        """Have the database end every connection of the server's user."""
+        with self.server.database.connect() as connection:
+            self.end_other_connections(connection)
+
+
+@pytest.fixture(params=["postgresql", "mysql"])
+def proxied(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Proxied]:
+    """A server on each of the database servers, with a proxy in between."""
+    database: Database = request.getfixturevalue(request.param)
+    databases.make_tables(database)
+    server = quick_server(tmp_path / "server1", database)
+    with Proxy(database.port) as proxy:
+        server.edit("server.conf", "odb", port=str(proxy.port))
+        yield Proxied(server, proxy)
 
 
 def printed(stdout: str) -> str:

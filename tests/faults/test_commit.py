@@ -2,18 +2,13 @@
 
 import os
 import time
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from pathlib import Path
-from typing import Any
+from collections.abc import Callable
 
 import pytest
 
-from tests import databases
-from tests.databases import Database, run
-from tests.faults.conftest import Running, assert_new, assert_old, one_line, printed
-from tests.faults.proxy import Proxy
-from tests.servers import OLD, Server, quick_server
+from tests.databases import run
+from tests.faults.conftest import Proxied, Running, assert_new, assert_old, one_line, printed
+from tests.servers import OLD
 from zato_sso_reset import odb
 from zato_sso_reset.errors import CommitRefusedError, CommitUnknownError
 from zato_sso_reset.repository import NewPassword
@@ -21,43 +16,6 @@ from zato_sso_reset.reset import reset_user_password
 from zato_sso_reset.server import ServerConfig
 
 Start = Callable[..., Running]
-
-
-@dataclass
-class Proxied:
-    """A server on a database that is reached through a proxy."""
-
-    server: Server
-    proxy: Proxy
-
-    def end_other_connections(self, connection: Any) -> None:
-        """Have the database end every connection of the server's user but this one."""
-        if self.server.database.engine == "postgresql":
-            run(
-                connection,
-                "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
-                "WHERE usename = current_user AND pid <> pg_backend_pid()",
-            )
-            return
-        others = "SELECT id FROM information_schema.processlist WHERE id <> connection_id()"
-        for (process,) in run(connection, others):
-            run(connection, f"KILL {process}")
-
-    def end_connections(self) -> None:
-        """Have the database end every connection of the server's user."""
-        with self.server.database.connect() as connection:
-            self.end_other_connections(connection)
-
-
-@pytest.fixture(params=["postgresql", "mysql"])
-def proxied(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Proxied]:
-    """A server on each of the database servers, with a proxy in between."""
-    database: Database = request.getfixturevalue(request.param)
-    databases.make_tables(database)
-    server = quick_server(tmp_path / "server1", database)
-    with Proxy(database.port) as proxy:
-        server.edit("server.conf", "odb", port=str(proxy.port))
-        yield Proxied(server, proxy)
 
 
 class TestProcess:
