@@ -126,7 +126,7 @@ def valid_lines(server: Server, output: Path) -> dict[str, str]:
 def bulk_kill_loop(server: Server, kills: int, seed: int) -> Figures:
     """Kill as many resets of many users at random instants, and resume each until it is done.
 
-    In the figures `new` are the users with exactly one line, which is valid.
+    In the figures `old` are users without a valid line after a kill, `new` those who have one in the end.
     """
     figures, chance = Figures(), random.Random(seed)
     server.edit("sso.conf", "hash_secret", rounds="1")
@@ -155,6 +155,7 @@ def bulk_kill_loop(server: Server, kills: int, seed: int) -> Figures:
             valid = now
             if process.returncode != -9:
                 break
+            figures.old += len(MANY) - len(now)
             to_be_killed = chance.random() < 0.3
         figures.lost += process.returncode != 0
         found = [each.username for each in records(output.read_text())]

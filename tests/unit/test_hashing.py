@@ -13,7 +13,13 @@ from passlib.utils.binary import ab64_decode
 
 from zato_sso_reset.conf import ValueResolver
 from zato_sso_reset.errors import ConfigError
-from zato_sso_reset.hashing import Argon2idHasher, PasswordHasher, Pbkdf2Sha512Hasher, password_hasher
+from zato_sso_reset.hashing import (
+    Argon2idHasher,
+    PasswordHasher,
+    Pbkdf2Sha512Hasher,
+    password_hasher,
+    verify,
+)
 from zato_sso_reset.server import SSOSettings
 
 PBKDF2_ANSWERS = [
@@ -215,6 +221,40 @@ class TestArgon2id:
                 Argon2idHasher(memory_cost=2**32 - 1).hash("password")
         finally:
             resource.setrlimit(resource.RLIMIT_AS, before)
+
+
+class TestVerify:
+    """`verify`, which knows both schemes."""
+
+    @pytest.mark.parametrize(
+        "hashed",
+        [
+            Pbkdf2Sha512Hasher(rounds=1).hash("password"),
+            Pbkdf2Sha512Hasher(rounds=3, salt_size=8).hash("password"),
+            pbkdf2_sha512.using(rounds=2).hash("password"),
+            QUICK_ARGON2.hash("password"),
+            argon2.using(type="ID", time_cost=1, memory_cost=64, parallelism=1).hash("password"),
+        ],
+        ids=["one round", "short salt", "libpass's", "Argon2id", "libpass's Argon2id"],
+    )
+    def test_takes_the_password_alone(self, hashed: str) -> None:
+        """A hash of either scheme verifies with its own password, whatever its parameters."""
+        assert verify("password", hashed)
+        assert not verify("Password", hashed)
+        assert not verify("", hashed)
+
+    @pytest.mark.parametrize(
+        "hashed", ["", "password", "$pbkdf2-sha512$1$AAAA$AAAA", "$argon2id$", "$2b$12$" + "a" * 53]
+    )
+    def test_takes_no_other_hash(self, hashed: str) -> None:
+        """What is neither is no password's."""
+        assert not verify("password", hashed)
+
+    @settings(deadline=None, max_examples=50)
+    @given(st.text(), passwords)
+    def test_takes_anything(self, hashed: str, password: str) -> None:
+        """No text is an error."""
+        assert not verify(password, hashed)
 
 
 @pytest.fixture
