@@ -35,8 +35,8 @@ from tests.bulk import (
 from tests.conftest import ZATO
 from tests.servers import USERS, Server, insert_user, insert_users
 from zato_sso_reset import bulk, selection
-from zato_sso_reset.cli import reset_user_passwords as module
 from zato_sso_reset.cli.lines import LinesFile
+from zato_sso_reset.cli.users_file import usernames_of
 from zato_sso_reset.host import zato
 
 Invoke = Callable[..., Result]
@@ -223,7 +223,7 @@ class TestUsersFrom:
         """What is written a line each comes back, blank lines left out."""
         text = "".join(f"{line}\n" for line in lines).encode()
 
-        assert list(module._usernames(BytesIO(text))) == [line for line in lines if line]  # noqa: SLF001
+        assert list(usernames_of(BytesIO(text))) == [line for line in lines if line]
 
 
 class TestLookUp:

@@ -265,7 +265,7 @@ class TestOtherFiles:
         assert OUT.read_text() == done_by_half + "notes\n"
         assert_valid(sqlite_server, done_by_half)
 
-    @pytest.mark.parametrize("make", ["nothing", "fifo", "link", "folder", "no right"])
+    @pytest.mark.parametrize("make", ["nothing", "fifo", "link", "folder", "below a file"])
     def test_can_not_be_opened(
         self, sqlite_server: Server, bulk_reset: Invoke, done_by_half: str, make: str
     ) -> None:
@@ -277,8 +277,8 @@ class TestOtherFiles:
             path.symlink_to(OUT)
         elif make == "folder":
             path.mkdir()
-        elif make == "no right":
-            path = Path("/proc/self/environ")
+        elif make == "below a file":
+            path = OUT / "other"
         done = bulk_reset("--users-from", "users.txt", "--resume", output=path)
 
         assert (done.exit_code, done.stdout) == (73, "")

@@ -4,6 +4,7 @@ import fcntl
 import json
 import os
 import stat
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -45,7 +46,7 @@ def already_there(path: Path) -> str:
     return f"`{printable(str(path))}` is there already. Give another, or add --resume to go on with it."
 
 
-class Lines:
+class Lines(ABC):
     """Where the lines of many users go; `count` is how many went there last, `total` how many in all."""
 
     if_refused: str
@@ -66,12 +67,13 @@ class Lines:
     def take_back(self) -> None:
         """Cut off what was written last, where that can be."""
 
+    @abstractmethod
     def warn_of_readers(self, report: Report) -> None:
         """Tell where other users can read what was written."""
-        raise NotImplementedError
 
+    @abstractmethod
     def _write(self, text: str) -> None:
-        raise NotImplementedError
+        """Write, and end the line."""
 
 
 class LinesStdout(Lines):
@@ -215,9 +217,8 @@ def _to_json(new: "NewPassword") -> str:
 
 
 def _sync(folder: Path) -> None:
-    """See that the name of a new file is on the disk too."""
-    fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
+    """See that the name of a new file is on the disk too, where the folder may be opened."""
+    with suppress(OSError):
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
         os.fsync(fd)
-    finally:
         os.close(fd)

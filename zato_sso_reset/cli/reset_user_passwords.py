@@ -3,18 +3,18 @@
 import io
 import os
 import sys
-from collections.abc import Iterator
 from contextlib import ExitStack, closing, redirect_stdout, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO, NoReturn, TextIO, cast
+from typing import TYPE_CHECKING, BinaryIO, NoReturn, TextIO, cast
 
 import click
 
 from zato_sso_reset.cli import command
 from zato_sso_reset.cli.lines import Delivered, Lines, LinesFile, LinesStdout, already_there
 from zato_sso_reset.cli.output import Report, Result, open_standard_streams, read_server, reporting
+from zato_sso_reset.cli.users_file import UsersFile, usernames_of
 from zato_sso_reset.errors import (
     CommitRefusedError,
     CommitUnknownError,
@@ -34,19 +34,6 @@ if TYPE_CHECKING:
     from zato_sso_reset.odb import ODB
     from zato_sso_reset.selection import Selection, Usernames
     from zato_sso_reset.server import ServerConfig
-
-MAX_LINE = 3 + 4 * command.MAX_USERNAME + 2
-"""Bytes of a byte order mark, the longest username and its end of line."""
-
-
-class _UsersFile(click.File):
-    """A file, or stdin, to read from."""
-
-    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Open it."""
-        if value == "-" and not sys.stdin:
-            self.fail("stdin is closed.", param, ctx)
-        return super().convert(value, param, ctx)
 
 
 class _Terminal(io.TextIOBase):
@@ -70,7 +57,7 @@ class _DryRun(Exception):  # noqa: N818 what it says is all there is to it
 @command.path_argument
 @click.option(
     "--users-from",
-    type=_UsersFile("rb"),
+    type=UsersFile("rb"),
     metavar="FILE",
     help="A file of usernames, one a line; `-` is stdin.",
 )
@@ -231,7 +218,7 @@ def _select(
     from zato_sso_reset.selection import select_all, select_listed
 
     if users_from:
-        return select_listed(odb, _usernames(users_from), delivered.usernames)
+        return select_listed(odb, usernames_of(users_from), delivered.usernames)
     return select_all(odb, exclude, delivered.usernames)
 
 
@@ -242,26 +229,6 @@ def _check(selection: "Selection", report: Report, *, skip_missing: bool) -> Non
         if not skip_missing:
             raise UserNotFoundError(f"{problems}. Correct the list, or add --skip-missing.")
         report.warn(f"{problems}. They are left out; a user who is there twice is reset once.")
-
-
-def _usernames(file: BinaryIO) -> Iterator[str]:
-    """Yield the names that the lines of a file are."""
-    number = 0
-    try:
-        while line := file.readline(MAX_LINE + 1):
-            number += 1
-            name = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
-            if name:
-                yield command.username_type(name)
-    except UnicodeDecodeError:
-        problem = "Longer than any username." if len(line) > MAX_LINE else "Not UTF-8 text."
-    except click.BadParameter as error:
-        problem = error.message
-    except OSError as error:
-        problem = f"{error.strerror}."
-    else:
-        return
-    raise click.BadParameter(f"--users-from, line {number}: {problem}")
 
 
 def _roll_back(_new: object) -> NoReturn:

@@ -1,0 +1,42 @@
+"""A file of usernames, one a line."""
+
+import sys
+from collections.abc import Iterator
+from typing import Any, BinaryIO
+
+import click
+
+from zato_sso_reset.cli import command
+
+MAX_LINE = 3 + 4 * command.MAX_USERNAME + 2
+"""Bytes of a byte order mark, the longest username and its end of line."""
+
+
+class UsersFile(click.File):
+    """A file, or stdin, to read from."""
+
+    def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
+        """Open it."""
+        if value == "-" and not sys.stdin:
+            self.fail("stdin is closed.", param, ctx)
+        return super().convert(value, param, ctx)
+
+
+def usernames_of(file: BinaryIO) -> Iterator[str]:
+    """Yield the names that the lines of a file are."""
+    number = 0
+    try:
+        while line := file.readline(MAX_LINE + 1):
+            number += 1
+            name = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
+            if name:
+                yield command.username_type(name)
+    except UnicodeDecodeError:
+        problem = "Longer than any username." if len(line) > MAX_LINE else "Not UTF-8 text."
+    except click.BadParameter as error:
+        problem = error.message
+    except OSError as error:
+        problem = f"{error.strerror}."
+    else:
+        return
+    raise click.BadParameter(f"--users-from, line {number}: {problem}")
