@@ -144,12 +144,13 @@ def bulk_kill_loop(server: Server, kills: int, seed: int) -> Figures:
             process = start_many(server, output, *(["--resume"] if output.exists() else []))
             if to_be_killed:
                 # Batches are written in the last part of it, after imports and look-up.
-                time.sleep(chance.uniform(length * 0.5, length * 1.05))
+                with contextlib.suppress(subprocess.TimeoutExpired):
+                    process.wait(chance.uniform(length * 0.6, length * 1.05))
                 process.kill()
             process.communicate()
             figures.exit_codes[process.returncode] += 1
             if to_be_killed:
-                length *= 1.01 if process.returncode else 0.95
+                length *= 1.05 if process.returncode else 0.8
             now = valid_lines(server, output)
             figures.lost += sum(now.get(name) != password for name, password in valid.items())
             valid = now

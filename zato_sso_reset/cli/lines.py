@@ -64,6 +64,7 @@ class Lines(ABC):
         self._write("\n".join(map(_to_json, new)))
         self.total += len(new)
 
+    @abstractmethod
     def take_back(self) -> None:
         """Cut off what was written last, where that can be."""
 
@@ -73,7 +74,7 @@ class Lines(ABC):
 
     @abstractmethod
     def _write(self, text: str) -> None:
-        """Write, and end the line."""
+        """Write `text` and a line end, whole, or raise `OutputError`."""
 
 
 class LinesStdout(Lines):
@@ -84,6 +85,9 @@ class LinesStdout(Lines):
 
     def __init__(self, result: Result) -> None:
         self._result = result
+
+    def take_back(self) -> None:
+        """Leave it: whoever reads stdout has it."""
 
     def _write(self, text: str) -> None:
         self._result.write_line(text)
