@@ -45,7 +45,7 @@ class Usernames:
 
     def repeated(self) -> Iterator[str]:
         """Yield each username that has been there before, looking at a part of them all at a time."""
-        parts = 1 + len(self) // 10_000
+        parts = 1 + min(len(self) // 10_000, 20)  # more would take longer than the look-up
         for part in range(parts):
             seen = set()
             for name in self:
