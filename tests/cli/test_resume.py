@@ -135,14 +135,18 @@ class TestResume:
         kept = OUT.read_text()
         if not first:
             sqlite_server.database.run("UPDATE zato_sso_user SET password = %s", self.old(sqlite_server))
-        OUT.write_text((kept if first else "") + void(kept, *MANY[5:8]))
+        lines = (kept if first else "") + void(kept, *MANY[5:8])
+        OUT.write_text(lines)
         done = resume()
 
         assert (done.exit_code, done.stdout) == (0, "")
-        assert done.stderr == (
-            "Warning: The last 3 line(s) were never stored, and are replaced.\n"
-            f"Reset the passwords of {8 - first} user(s).\n"
-        )
+        told, *beside = done.stderr.splitlines()[0].partition(" They are kept in `")
+        assert told == "Warning: The last 3 line(s) were never stored, and are replaced."
+        assert done.stderr.endswith(f"\nReset the passwords of {8 - first} user(s).\n")
+        if not first:  # they may be another server's
+            aside = Path(beside[1].removesuffix("`."))
+            assert aside.read_text() == lines
+            assert aside.stat().st_mode & 0o777 == 0o600
         assert OUT.read_text().startswith(kept if first else "")
         assert sorted(names(OUT.read_text())) == MANY
         assert_valid(sqlite_server, OUT.read_text())

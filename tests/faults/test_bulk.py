@@ -165,7 +165,8 @@ class TestDatabase:
     def test_user_goes(self, server: Server, invoke: Invoke, do_harm: Harm, change: str) -> None:
         """Who is not there any more is not reset, and the whole batch is not."""
         do_harm(1, lambda: server.database.run(f"{change} WHERE username = 'changing1'"))
-        done = invoke(*bulk_arguments(server, "--all", "--yes", output=OUT))
+        Path("users").write_text("user1\nlocked1\nMixedCase\nchanging1\n")
+        done = invoke(*bulk_arguments(server, "--users-from", "users", "--yes", output=OUT))
 
         assert (done.exit_code, done.stdout) == (22, "")
         assert one_line(done.stderr)

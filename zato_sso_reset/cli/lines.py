@@ -4,9 +4,10 @@ import fcntl
 import json
 import os
 import stat
+import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -33,12 +34,16 @@ class Batch:
 
 @dataclass
 class Delivered:
-    """What a file holds: all usernames, the last two batches, and where the last whole line ends."""
+    """What a file holds: all usernames, the last two batches, where the last whole line ends.
+
+    `void` is how many lines after that `end` are known not to have been stored.
+    """
 
     usernames: set[str] = field(default_factory=set)
     previous: Batch = field(default_factory=Batch)
     last: Batch = field(default_factory=Batch)
     end: int = 0
+    void: int = 0
 
 
 def already_there(path: Path) -> str:
@@ -188,6 +193,19 @@ class LinesFile(Lines):
                 delivered.usernames.add(username)
                 delivered.end += len(line)
         return delivered
+
+    def keep(self) -> Path:
+        """Copy what is there to a new file beside this one, and return its path.
+
+        Raises:
+            FileNotMadeError: it can't be made.
+            OutputError: it can't be written to.
+        """
+        kept = LinesFile(self._path.with_name(f"{self._path.name}.{time.time_ns()}.void"), resume=False)
+        with closing(kept), os.fdopen(os.dup(self._fd), "r", encoding="utf-8") as file:
+            file.seek(0)
+            kept._write(file.read().rstrip("\n"))
+        return kept._path
 
     def close(self) -> None:
         """Let others have the file; a new one without a line goes again."""

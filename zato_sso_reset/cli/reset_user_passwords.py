@@ -22,6 +22,7 @@ from zato_sso_reset.errors import (
     FileNotMadeError,
     UserNotFoundError,
     ZatoError,
+    printable,
 )
 from zato_sso_reset.host import say
 from zato_sso_reset.limits import signals_noted
@@ -146,7 +147,7 @@ def reset_user_passwords(
         delivered = Delivered()
         if resume:
             lines = stack.enter_context(closing(LinesFile(output_file, resume=True)))
-            delivered = _taken(lines.delivered(), server, odb, report)
+            delivered = _taken(lines.delivered(), server, odb)
         selection = _select(odb, users_from, exclude, delivered)
         _check(selection, report, skip_missing=skip_missing)
         total = len(selection.usernames)
@@ -163,8 +164,8 @@ def reset_user_passwords(
             odb,
             expiry=expiry,
             must_change=must_change,
-            jobs=jobs or len(os.sched_getaffinity(0)),
-            skip_missing=skip_missing,
+            jobs=jobs or _cores(),
+            skip_missing=skip_missing or all_users,
             note=report.note,
         )
         if dry_run:
@@ -173,7 +174,7 @@ def reset_user_passwords(
             say(f"Would reset the passwords of {users}. Nothing was changed.")
             return
         if isinstance(lines, LinesFile):
-            lines.cut(delivered.end)
+            _cut(lines, delivered, report)
         lines = lines or stack.enter_context(closing(LinesFile(output_file, resume=False)))
         stack.callback(lines.warn_of_readers, report)
         _run(change, selection.usernames, lines, report)
@@ -197,7 +198,12 @@ def _run(change: "Callable[..., None]", usernames: "Usernames", lines: Lines, re
     say(f"Reset the passwords of {lines.total} user(s).")
 
 
-def _taken(delivered: Delivered, server: "ServerConfig", odb: "ODB", report: Report) -> Delivered:
+def _cores() -> int:
+    """Return how many cores this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def _taken(delivered: Delivered, server: "ServerConfig", odb: "ODB") -> Delivered:
     """Leave out a last batch that the database did not take."""
     from zato_sso_reset.bulk import took_place
 
@@ -208,8 +214,17 @@ def _taken(delivered: Delivered, server: "ServerConfig", odb: "ODB", report: Rep
         raise ConfigError(
             "The last passwords of --output-file are not this server's. Give the PATH of theirs."
         )
-    report.warn(f"The last {len(last.passwords)} line(s) were never stored, and are replaced.")
-    return Delivered(delivered.usernames - last.passwords.keys(), end=last.offset)
+    return Delivered(delivered.usernames - last.passwords.keys(), end=last.offset, void=len(last.passwords))
+
+
+def _cut(lines: LinesFile, delivered: Delivered, report: Report) -> None:
+    """Cut off what the database did not take; where that is all there is, it is kept beside the file."""
+    if delivered.void:
+        kept = ""
+        if not delivered.usernames:  # nothing shows that the file is not another server's
+            kept = f" They are kept in `{printable(str(lines.keep()))}`."
+        report.warn(f"The last {delivered.void} line(s) were never stored, and are replaced.{kept}")
+    lines.cut(delivered.end)
 
 
 def _select(
