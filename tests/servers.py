@@ -71,6 +71,11 @@ class Server:
         """Tell whether a stock server would take `password`, as far as the hash goes."""
         return self._verifies(password, self.database.row(username)["password"])
 
+    def settle(self) -> None:
+        """Wait for what a killed process has sent: a COMMIT may still be on its way."""
+        if self.database.engine != "sqlite":
+            self.database.run("SELECT id FROM zato_sso_user FOR UPDATE")
+
     def opened_by(self, passwords: Mapping[str, str]) -> set[str]:
         """Return which of these usernames a stock server would take these passwords of."""
         rows = self.database.run("SELECT username, password FROM zato_sso_user")

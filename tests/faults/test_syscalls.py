@@ -94,6 +94,7 @@ def check(server: Server, run: Run, known: str, harm: str) -> str:
     else:
         assert any("(INJECTED)" in call for call in run.calls), "nothing failed"
     new = printed_password(run.stdout)
+    server.settle()
     is_new = new is not None and server.opens("user1", new)
     assert is_new or server.opens("user1", known), "lost"
     assert run.exit_code in {0, 76} | KILLED | UNCHANGED, run
