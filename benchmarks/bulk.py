@@ -39,7 +39,7 @@ HASHED = {"pbkdf2_sha512": 2_000, "argon2id": 300}
 CORES = len(os.sched_getaffinity(0))
 
 
-def main(rounds: int = 5) -> None:
+def main(rounds: int = 3) -> None:
     """Print each figure as a median of so many rounds."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
