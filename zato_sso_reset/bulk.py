@@ -4,6 +4,7 @@ from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
+from datetime import datetime
 from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
@@ -25,10 +26,13 @@ AHEAD = 2 * BATCH
 """Users whose passwords are hashed while a batch is written."""
 
 
-def took_place(server: ServerConfig, odb: "ODB", delivered: Mapping[str, str]) -> bool:
-    """Tell whether any of these passwords, by username, is the one that the database holds.
+def took_place(
+    server: ServerConfig, odb: "ODB", delivered: Mapping[str, str], *, written_at: datetime
+) -> bool:
+    """Tell whether these passwords of a batch, by username, were stored, or all users changed theirs since.
 
-    Those of one batch took place together or not at all; a user may have changed the password since.
+    A batch is stored as a whole, or not at all. `written_at` (naive UTC) is when it was delivered: another
+    password that is older shows that it was not.
 
     Raises:
         DatabaseError: the database can't be read.
@@ -43,7 +47,7 @@ def took_place(server: ServerConfig, odb: "ODB", delivered: Mapping[str, str]) -
             held = server.secret_key.unseal(user.password, "") if encrypted else user.password
             if verify(delivered[user.username], held):
                 return True
-    return False
+    return all(user.set_at > written_at for user in found.values())
 
 
 def reset_user_passwords(

@@ -31,6 +31,7 @@ class User:
     approval_status: str
     must_change: bool
     is_super_user: bool
+    set_at: datetime
     password: str = field(repr=False)
 
     @property
@@ -139,6 +140,7 @@ _USERS: Select[Any] = select(
     users.c.approval_status,
     users.c.password_must_change,
     users.c.is_super_user,
+    users.c.password_last_set,
     users.c.password,
 )
 
@@ -150,6 +152,7 @@ def _user(row: Row[Any]) -> User:
         row.approval_status,
         row.password_must_change,
         row.is_super_user,
+        row.password_last_set,
         _text(row.password),
     )
 

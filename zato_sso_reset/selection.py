@@ -6,7 +6,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
-from zato_sso_reset.errors import printable
+from zato_sso_reset.errors import UserNotFoundError, printable
 
 if TYPE_CHECKING:
     from zato_sso_reset.odb import ODB
@@ -113,6 +113,7 @@ def select_all(odb: "ODB", exclude: Sequence[str], done: Collection[str] = ()) -
     """Look up all approved users but those in `exclude`, which must be there; those in `done` are left out.
 
     Raises:
+        UserNotFoundError: one in `exclude` is not there.
         DatabaseError: the database can't be read.
     """
     from zato_sso_reset.repository import with_users
@@ -121,7 +122,7 @@ def select_all(odb: "ODB", exclude: Sequence[str], done: Collection[str] = ()) -
     known = with_users(odb, partial(_find, exclude))
     for name in exclude:
         if name not in known:
-            selection.refuse(name, "no such user")
+            raise UserNotFoundError(f"No such user `{printable(name)}`, who is to be excluded. Correct it.")
     last = 0
     while page := with_users(odb, partial(_page, last)):
         for user in page:

@@ -304,7 +304,7 @@ class TestAll:
         """A name that was misspelt would leave out nobody."""
         done = bulk_reset("--all", "--exclude", "LOCKED1", "--exclude", "user1", output=OUT)
 
-        assert_refused(sqlite_server, done, 22, "1 can't be reset: `LOCKED1` (no such user)")
+        assert_refused(sqlite_server, done, 22, "No such user `LOCKED1`, who is to be excluded")
 
     def test_nobody_is_left(self, sqlite_server: Server, bulk_reset: Invoke) -> None:
         """A server whose users are all left out has nobody to reset."""
@@ -376,7 +376,7 @@ class TestManyUsers:
 
         assert (done.exit_code, done.stdout) == (22, "")
         assert re.fullmatch(
-            "Error: No such user any more, or not approved: `many8`. [0-9]+ of 21 users are done. "
+            "Error: No such user any more, or not approved: `many8`. So far, [0-9]+ of 21 users are done. "
             "Run the command again with --resume.\n",
             done.stderr,
         )

@@ -156,6 +156,33 @@ class TestResume:
         """Return what is stored of `OLD`."""
         return server.database.row("user1")["password"]
 
+    def test_nothing_was_begun(self, sqlite_server: Server, bulk_reset: Invoke) -> None:
+        """A run that ended before its first batch left no file: all users are reset."""
+        users = listed(*MANY)
+        done = bulk_reset("--users-from", users, "--resume", output=OUT)
+
+        assert (done.exit_code, done.stderr) == (0, f"Reset the passwords of {len(MANY)} user(s).\n")
+        assert_valid(sqlite_server, OUT.read_text())
+
+    @pytest.mark.parametrize("changed", [2, 3])
+    def test_who_has_changed_the_password_since(
+        self, sqlite_server: Server, bulk_reset: Invoke, resume: Resume, changed: int
+    ) -> None:
+        """A batch that was stored stands, be it that all of its users have another password by now."""
+        bulk_reset("--users-from", listed(*MANY[:3]), output=OUT)
+        lines = OUT.read_text()
+        sqlite_server.database.run(
+            "UPDATE zato_sso_user SET password = %s, password_last_set = '2999-01-01 00:00:00.000000' "
+            f"WHERE username IN ({', '.join(repr(name) for name in MANY[:changed])})",
+            self.old(sqlite_server),
+        )
+        listed(*MANY)
+        done = resume()
+
+        assert (done.exit_code, done.stderr) == (0, f"Reset the passwords of {len(MANY) - 3} user(s).\n")
+        assert OUT.read_text().startswith(lines)
+        assert all(sqlite_server.opens(name, OLD) for name in MANY[:changed])
+
     @pytest.mark.parametrize("cut", [1, 2, 20, 60, 100])
     def test_half_a_line(self, sqlite_server: Server, done_by_half: str, resume: Resume, cut: int) -> None:
         """Half a line at the end goes, and with it the lines of its batch."""
@@ -269,7 +296,7 @@ class TestOtherFiles:
         assert OUT.read_text() == done_by_half + "notes\n"
         assert_valid(sqlite_server, done_by_half)
 
-    @pytest.mark.parametrize("make", ["nothing", "fifo", "link", "folder", "below a file"])
+    @pytest.mark.parametrize("make", ["fifo", "link", "folder", "below a file"])
     def test_can_not_be_opened(
         self, sqlite_server: Server, bulk_reset: Invoke, done_by_half: str, make: str
     ) -> None:

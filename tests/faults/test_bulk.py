@@ -78,7 +78,7 @@ class TestCommit:
         assert (done.exit_code, done.stdout) == (79, "")
         assert done.stderr == (
             "Error: The database refused the commit of 2 user(s): their old passwords stay, and their lines "
-            "were cut off again. 2 of 4 users are done. Run the command again with --resume.\n"
+            "were cut off again. So far, 2 of 4 users are done. Run the command again with --resume.\n"
         )
         assert len(records(OUT.read_text())) == 2
         assert_valid(proxied.server, OUT.read_text())
@@ -103,8 +103,9 @@ class TestCommit:
 
         assert done.exit_code == 79
         assert "of 2 user(s)" in done.stderr
-        assert "and their lines are void. 2 of 4 users are done. Run the command again for the others" in (
-            done.stderr
+        assert (
+            "and their lines are void. So far, 2 of 4 users are done. Run the command again for the others"
+            in (done.stderr)
         )
         lines = done.stdout.splitlines(keepends=True)
         assert len(lines) == 4
@@ -141,7 +142,7 @@ class TestCommit:
         assert (done.exit_code, done.stdout) == (76, "")
         assert done.stderr == (
             "Error: It is unknown whether the passwords of the last 2 user(s) were stored. "
-            "2 of 4 users are done. Run the command again with --resume.\n"
+            "So far, 2 of 4 users are done. Run the command again with --resume.\n"
         )
         assert len(records(before)) == 4
         monkeypatch.setattr(odb, "TRANSACTION_TIMEOUT", 15)
@@ -170,7 +171,7 @@ class TestDatabase:
 
         assert (done.exit_code, done.stdout) == (22, "")
         assert one_line(done.stderr)
-        assert "`changing1`. 2 of 4 users are done." in done.stderr
+        assert "`changing1`. So far, 2 of 4 users are done." in done.stderr
         assert set(names(OUT.read_text())) == {"user1", "locked1"}
         assert_valid(server, OUT.read_text())
 
@@ -189,7 +190,7 @@ class TestDatabase:
 
         assert (done.exit_code, done.stdout) == (75, "")
         assert one_line(done.stderr)
-        assert "2 of 4 users are done. Run the command again with --resume." in done.stderr
+        assert "So far, 2 of 4 users are done. Run the command again with --resume." in done.stderr
         assert set(names(OUT.read_text())) == {"user1", "locked1"}
         assert_valid(server, OUT.read_text())
         assert_done(server, resume(server))

@@ -9,6 +9,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
+from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -36,9 +37,11 @@ class Batch:
 class Delivered:
     """What a file holds: all usernames, the last two batches, where the last whole line ends.
 
+    `written_at` is when the file was last written to, in naive UTC.
     `void` is how many lines after that `end` are known not to have been stored.
     """
 
+    written_at: datetime
     usernames: set[str] = field(default_factory=set)
     previous: Batch = field(default_factory=Batch)
     last: Batch = field(default_factory=Batch)
@@ -109,16 +112,16 @@ class LinesFile(Lines):
     how_to_go_on = "Run the command again with --resume."
 
     def __init__(self, path: Path, *, resume: bool) -> None:
-        """Make a new file, or open one to go on with.
+        """Make a new file; with `resume`, open the one that is there, if any, to go on with.
 
         Raises:
             FileNotMadeError: it is there already, can't be made or opened, or another process writes to it.
         """
         self._path = path
         self._shown = printable(str(path))
-        flags = 0 if resume else os.O_CREAT | os.O_EXCL
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
-            self._fd = os.open(path, os.O_RDWR | os.O_NOFOLLOW | os.O_CLOEXEC | flags, 0o600)
+            self._fd = os.open(path, flags if resume else flags | os.O_EXCL, 0o600)
             if not stat.S_ISREG(os.fstat(self._fd).st_mode):
                 raise FileNotMadeError(f"`{self._shown}` is not a regular file.")
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
@@ -177,7 +180,8 @@ class LinesFile(Lines):
         Raises:
             ConfigError: it is not what `write` wrote.
         """
-        delivered = Delivered()
+        modified = datetime.fromtimestamp(os.fstat(self._fd).st_mtime, timezone.utc)
+        delivered = Delivered(modified.replace(tzinfo=None))
         with os.fdopen(os.dup(self._fd), "rb") as file:
             file.seek(0)
             for number, line in enumerate(file, start=1):

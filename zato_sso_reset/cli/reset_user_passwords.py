@@ -91,11 +91,11 @@ class _DryRun(Exception):  # noqa: N818 what it says is all there is to it
     help="Leave out users that are not there, not approved, or listed twice.",
 )
 @click.option("--yes", is_flag=True, help="Do not ask before anything is changed.")
-@click.option("--dry-run", is_flag=True, help="Do everything but the change.")
+@click.option("--dry-run", is_flag=True, help="Look up all users, try the first, change nothing.")
 @click.option(
     "--resume",
     is_flag=True,
-    help="Go on with the same --output-file after a run that did not end.",
+    help="Go on with --output-file after a run that did not end.",
 )
 @command.store_log_option
 @command.verbose_option
@@ -144,7 +144,7 @@ def reset_user_passwords(
         server = read_server(path, report)
         odb = ODB(server.database)
         report.note(f"Database: {odb.name}.")
-        delivered = Delivered()
+        delivered = Delivered(reset.utc_now())
         if resume:
             lines = stack.enter_context(closing(LinesFile(output_file, resume=True)))
             delivered = _taken(lines.delivered(), server, odb)
@@ -154,7 +154,7 @@ def reset_user_passwords(
         users = f"{total} user(s), {selection.super_users} of them super-user(s)"
         if not total and not resume:
             raise UserNotFoundError("There is no user to reset.")
-        if not yes and not dry_run:
+        if total and not yes and not dry_run:
             with redirect_stdout(sys.stderr):  # whatever Click writes beside the question
                 click.confirm(f"Reset the passwords of {users}?", abort=True, err=True)
 
@@ -208,13 +208,15 @@ def _taken(delivered: Delivered, server: "ServerConfig", odb: "ODB") -> Delivere
     from zato_sso_reset.bulk import took_place
 
     last, previous = delivered.last, delivered.previous
-    if not last.passwords or took_place(server, odb, last.passwords):
+    stored = partial(took_place, server, odb, written_at=delivered.written_at)
+    if not last.passwords or stored(last.passwords):
         return delivered
-    if previous.passwords and not took_place(server, odb, previous.passwords):
+    if previous.passwords and not stored(previous.passwords):
         raise ConfigError(
             "The last passwords of --output-file are not this server's. Give the PATH of theirs."
         )
-    return Delivered(delivered.usernames - last.passwords.keys(), end=last.offset, void=len(last.passwords))
+    left = delivered.usernames - last.passwords.keys()
+    return Delivered(delivered.written_at, left, end=last.offset, void=len(last.passwords))
 
 
 def _cut(lines: LinesFile, delivered: Delivered, report: Report) -> None:
@@ -281,4 +283,4 @@ def _explained(error: ZatoError, lines: Lines, bar: "ProgressBar[int]") -> ZatoE
         message = f"It is unknown whether the passwords of the last {lines.count} user(s) were stored."
     elif not bar.pos:
         return type(error)(message)
-    return type(error)(f"{message} {_so_far(bar)} {lines.how_to_go_on}")
+    return type(error)(f"{message} So far, {_so_far(bar)} {lines.how_to_go_on}")
