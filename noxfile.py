@@ -30,8 +30,8 @@ def run_tests(session: nox.Session, *options: str) -> None:
 def tests(session: nox.Session) -> None:
     """Run all tests on the Python that runs nox; with CI=true, all of the code must be covered."""
     session.install(EXTRAS, *dependency_group("test"))
-    complete = ["--cov-fail-under=100"] if os.environ.get("CI") == "true" else []
-    run_tests(session, "--cov", "--cov-report=term", *complete)
+    coverage = ["--cov", "--cov-report=term", "--cov-fail-under=100"]
+    run_tests(session, *(coverage if os.environ.get("CI") == "true" else []))
 
 
 @nox.session(python=PYTHONS)
