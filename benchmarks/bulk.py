@@ -100,11 +100,11 @@ class TimedODB(ODB):
         super().__init__(config)
         self.seconds: list[float] = []
 
-    def in_transaction(self, work: Callable[[Connection], T]) -> T:
+    def in_transaction(self, work: Callable[[Connection], T], *, reading: bool = False) -> T:
         """Time it."""
         start = time.perf_counter()
         try:
-            return super().in_transaction(work)
+            return super().in_transaction(work, reading=reading)
         finally:
             self.seconds.append(time.perf_counter() - start)
 

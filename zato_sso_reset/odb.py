@@ -156,8 +156,10 @@ class ODB:
             url = url.set(drivername=drivername)
         self._engine = self._made_of_settings(lambda: _engine(url, self._file))
 
-    def in_transaction(self, work: Callable[[Connection], T]) -> T:
+    def in_transaction(self, work: Callable[[Connection], T], *, reading: bool = False) -> T:
         """Do `work` in a transaction that is open as a writer's; commit, or roll back on any exception.
+
+        With `reading`, it only reads: on SQLite others may read meanwhile, elsewhere do anything.
 
         Raises:
             DatabaseUnavailableError: the database can't be reached, or lacks the tables.
@@ -165,9 +167,12 @@ class ODB:
             DatabaseDeniedError: this user may not read or change it.
         """
         if self._file:
-            _check_file(self._file)
+            _check_file(self._file, reading=reading)
         try:
-            with self._made_of_settings(self._engine.connect) as connection, connection.begin():
+            with (
+                self._made_of_settings(self._engine.connect) as connection,
+                connection.execution_options(reading=reading).begin(),
+            ):
                 return work(connection)
         except SQLAlchemyError as error:
             failure = self._meaning(error)
@@ -256,7 +261,8 @@ def _engine(url: URL, file: Path | None) -> Engine:
 
     @event.listens_for(engine, "begin")
     def begin(connection: Connection) -> None:
-        connection.exec_driver_sql(_BEGIN[dialect])
+        reads_file = file and connection.get_execution_options()["reading"]
+        connection.exec_driver_sql("BEGIN" if reads_file else _BEGIN[dialect])
 
     if not file:
         # Before SQLAlchemy's own listener, which asks the server about itself.
@@ -265,7 +271,7 @@ def _engine(url: URL, file: Path | None) -> Engine:
     return engine
 
 
-def _check_file(path: Path) -> None:
+def _check_file(path: Path, *, reading: bool) -> None:
     """See that SQLite has a file to open, whose own errors tell less."""
     shown = printable(str(path))
     try:
@@ -284,9 +290,10 @@ def _check_file(path: Path) -> None:
         raise DatabaseUnavailableError(
             f"SQLite database `{shown}` can't be looked at: {reason}. Correct db_name."
         ) from None
-    if not os.access(path, os.R_OK | os.W_OK, effective_ids=True):
+    if not os.access(path, os.R_OK if reading else os.R_OK | os.W_OK, effective_ids=True):
+        what = "read" if reading else "changed"
         raise DatabaseDeniedError(
-            f"SQLite database `{shown}` may not be changed by this user. Run as the server's own user."
+            f"SQLite database `{shown}` may not be {what} by this user. Run as the server's own user."
         )
 
 

@@ -129,9 +129,9 @@ class UserRepository:
         return f"Did you mean `{printable(near)}`?" if near else "Check the name; its case matters."
 
 
-def with_users(odb: ODB, work: Callable[[UserRepository], T]) -> T:
+def with_users(odb: ODB, work: Callable[[UserRepository], T], *, reading: bool = False) -> T:
     """Do `work` on the users in one transaction, with all that `ODB.in_transaction` promises and raises."""
-    return odb.in_transaction(lambda connection: work(UserRepository(connection)))
+    return odb.in_transaction(lambda connection: work(UserRepository(connection)), reading=reading)
 
 
 _USERS: Select[Any] = select(

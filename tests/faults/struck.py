@@ -14,7 +14,7 @@ from typing import Any
 
 from zato_sso_reset import __main__, bulk, odb, reset
 from zato_sso_reset.cli.lines import Lines
-from zato_sso_reset.cli.output import Result
+from zato_sso_reset.cli.result import Result
 from zato_sso_reset.repository import UserRepository
 
 POINT, NAME, TIME = (os.environ.get("STRIKE", "") + "::").split(":")[:3]

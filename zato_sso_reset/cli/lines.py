@@ -13,7 +13,8 @@ from datetime import datetime, timezone
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from zato_sso_reset.cli.output import Report, Result, warn_of_readers
+from zato_sso_reset.cli.output import Report
+from zato_sso_reset.cli.result import Result, warn_of_readers
 from zato_sso_reset.errors import ConfigError, FileNotMadeError, OutputError, printable
 
 if TYPE_CHECKING:

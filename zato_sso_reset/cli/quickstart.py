@@ -6,16 +6,16 @@ from pathlib import Path
 
 import click
 
-from zato_sso_reset.cli import command
-from zato_sso_reset.cli.output import Result
+from zato_sso_reset.cli import command, options
+from zato_sso_reset.cli.result import Result
 from zato_sso_reset.host import say
 
 
 @click.command("quickstart", cls=command.Command)
-@command.path_argument
+@options.path_argument
 @click.option(
     "--username",
-    type=command.username_type,
+    type=options.username_type,
     metavar="USERNAME",
     default="user1",
     show_default=True,

@@ -5,19 +5,20 @@ from pathlib import Path
 
 import click
 
-from zato_sso_reset.cli import command
-from zato_sso_reset.cli.output import Result, read_server, reporting, store_arguments
+from zato_sso_reset.cli import command, options
+from zato_sso_reset.cli.output import read_server, reporting, store_arguments
+from zato_sso_reset.cli.result import Result
 from zato_sso_reset.errors import FileNotMadeError
 
 
 @click.command("reset-user-password", cls=command.Command)
-@command.path_argument
-@command.username_argument
-@command.store_log_option
-@command.verbose_option
-@command.store_config_option
-@command.expiry_option
-@command.must_change_option
+@options.path_argument
+@options.username_argument
+@options.store_log_option
+@options.verbose_option
+@options.store_config_option
+@options.expiry_option
+@options.must_change_option
 def reset_user_password(
     path: Path,
     username: str,

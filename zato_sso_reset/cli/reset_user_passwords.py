@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn, TextIO, cast
 
 import click
 
-from zato_sso_reset.cli import command
+from zato_sso_reset.cli import command, options
 from zato_sso_reset.cli.lines import Delivered, Lines, LinesFile, LinesStdout, already_there
-from zato_sso_reset.cli.output import Report, Result, open_standard_streams, read_server, reporting
+from zato_sso_reset.cli.output import Report, read_server, reporting
+from zato_sso_reset.cli.result import Result, open_standard_streams
 from zato_sso_reset.cli.users_file import UsersFile, usernames_of
 from zato_sso_reset.errors import (
     CommitRefusedError,
@@ -55,7 +56,7 @@ class _DryRun(Exception):  # noqa: N818 what it says is all there is to it
 
 
 @click.command("reset-user-passwords", cls=command.Command)
-@command.path_argument
+@options.path_argument
 @click.option(
     "--users-from",
     type=UsersFile("rb"),
@@ -65,7 +66,7 @@ class _DryRun(Exception):  # noqa: N818 what it says is all there is to it
 @click.option("--all", "all_users", is_flag=True, help="All approved users.")
 @click.option(
     "--exclude",
-    type=command.username_type,
+    type=options.username_type,
     metavar="USERNAME",
     multiple=True,
     help="With --all, a user to leave out. May be given more than once.",
@@ -77,8 +78,8 @@ class _DryRun(Exception):  # noqa: N818 what it says is all there is to it
     required=True,
     help="A new file for the passwords, in JSON Lines; `-` is stdout.",
 )
-@command.expiry_option
-@command.must_change_option
+@options.expiry_option
+@options.must_change_option
 @click.option(
     "--jobs",
     type=click.IntRange(1, 1024),
@@ -97,8 +98,8 @@ class _DryRun(Exception):  # noqa: N818 what it says is all there is to it
     is_flag=True,
     help="Go on with --output-file after a run that did not end.",
 )
-@command.store_log_option
-@command.verbose_option
+@options.store_log_option
+@options.verbose_option
 def reset_user_passwords(
     path: Path,
     *,

@@ -6,9 +6,9 @@ from typing import Any, BinaryIO
 
 import click
 
-from zato_sso_reset.cli import command
+from zato_sso_reset.cli import options
 
-MAX_LINE = 3 + 4 * command.MAX_USERNAME + 2
+MAX_LINE = 3 + 4 * options.MAX_USERNAME + 2
 """Bytes of a byte order mark, the longest username and its end of line."""
 
 
@@ -30,7 +30,7 @@ def usernames_of(file: BinaryIO) -> Iterator[str]:
             number += 1
             name = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
             if name:
-                yield command.username_type(name)
+                yield options.username_type(name)
     except UnicodeDecodeError:
         problem = "Longer than any username." if len(line) > MAX_LINE else "Not UTF-8 text."
     except click.BadParameter as error:

@@ -1,0 +1,84 @@
+"""The arguments and options that commands share."""
+
+import re
+from pathlib import Path
+from unicodedata import category
+
+import click
+
+from zato_sso_reset.errors import printable
+
+MAX_USERNAME = 191
+"""Characters, the width of the column."""
+
+_CONTROLS = {"Cc", "Cs", "Zl", "Zp"}
+"""Unicode categories that a terminal obeys or can't show; Cs is a byte that was not UTF-8."""
+
+_BIDI_CONTROLS = {0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
+"""Unicode's Bidi_Control, with which one name passes for another."""
+
+MAX_DAYS_DIGITS = 7
+"""Ten million days are 27,000 years."""
+
+
+def username_type(text: str) -> str:
+    """Return a username that Zato could have in its table."""
+    if not text:
+        raise click.BadParameter("It is empty.")
+    if len(text) > MAX_USERNAME:
+        raise click.BadParameter(f"`{printable(text, 40)}` is longer than {MAX_USERNAME} characters.")
+    if any(category(c) in _CONTROLS or ord(c) in _BIDI_CONTROLS for c in text):
+        shown = printable(text, 80)
+        raise click.BadParameter(f"`{shown}` has control characters, or bytes that are not UTF-8.")
+    return text
+
+
+def _days(text: str) -> int:
+    shown = printable(text, 40)
+    if not re.fullmatch("[1-9][0-9]*", text):
+        raise click.BadParameter(f"`{shown}` is not a whole number of days, 1 or more.")
+    if len(text) > MAX_DAYS_DIGITS:
+        raise click.BadParameter(f"`{shown}` days lead beyond the year 9999.")
+    return int(text)
+
+
+def _yes_no(text: str) -> bool:
+    word = text.strip(" ").lower()
+    if word in {"true", "yes", "on", "y", "t", "1"}:
+        return True
+    if word in {"false", "no", "off", "n", "f", "0"}:
+        return False
+    raise click.BadParameter(f"`{printable(text, 40)}` is neither true nor false.")
+
+
+def _path(text: str) -> Path:
+    if not text:
+        raise click.BadParameter("It is empty.")  # Path("") would be the current directory
+    return Path(text)
+
+
+path_argument = click.argument("path", type=_path)
+username_argument = click.argument("username", type=username_type)
+expiry_option = click.option(
+    "--expiry",
+    type=_days,
+    metavar="EXPIRY",
+    help="Days until the password expires. Without it, what the server's configuration says, else 760.",
+)
+must_change_option = click.option(
+    "--must-change",
+    type=_yes_no,
+    metavar="MUST_CHANGE",
+    help="Whether the password must be changed at the next login. Without it, that stays as it is.",
+)
+store_log_option = click.option(
+    "--store-log",
+    is_flag=True,
+    help="Write an execution log, zato.<now>.log, to the current directory. It never has the password.",
+)
+store_config_option = click.option(
+    "--store-config",
+    is_flag=True,
+    help="Write the arguments to zato.<now>.config in the current directory, for `zato from-config`.",
+)
+verbose_option = click.option("--verbose", is_flag=True, help="Tell on stderr what was found where.")
