@@ -115,17 +115,8 @@ class ConfFile:
 
     def find(self, section: str, key: str) -> Setting | None:
         """Return a setting, or None where neither the environment nor the file has it."""
-        return self.find_in_environment(section, key) or self.find_in_file(section, key)
-
-    def find_in_environment(self, section: str, key: str) -> Setting | None:
-        """Return the setting that the environment has instead of the file's, if any."""
-        file, section, key = (re.sub("[.-]", "__", part) for part in (self.path.name, section, key))
-        # A stock server spells a key that its file lacks with the component of the bare file name.
-        for component in (_component(str(self.path.absolute())), _component(self.path.name)):
-            name = f"Zato_Config_{component}_{file}_{section}_{key}"
-            if value := self._resolver.env.get(name):
-                return self._resolver.resolve(value, f"environment variable `{name}`")
-        return None
+        found = find_in_environment(self.path, section, key, self._resolver)
+        return found or self.find_in_file(section, key)
 
     def find_in_file(self, section: str, key: str) -> Setting | None:
         """Return the setting that the file itself has, if any."""
@@ -141,6 +132,17 @@ class ConfFile:
         if value is None:
             raise ConfigError(f"{source} refers to a name that the file does not have. Correct it.")
         return self._resolver.resolve(value, source)
+
+
+def find_in_environment(path: Path, section: str, key: str, resolver: ValueResolver) -> Setting | None:
+    """Return the setting that the environment has instead of the file `path`, if any."""
+    file, section, key = (re.sub("[.-]", "__", part) for part in (path.name, section, key))
+    # A stock server spells a key that its file lacks with the component of the bare file name.
+    for component in (_component(str(path.absolute())), _component(path.name)):
+        name = f"Zato_Config_{component}_{file}_{section}_{key}"
+        if value := resolver.env.get(name):
+            return resolver.resolve(value, f"environment variable `{name}`")
+    return None
 
 
 def missing(path: Path, section: str, key: str) -> ConfigError:

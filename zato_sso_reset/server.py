@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, TextIO
 
-from zato_sso_reset.conf import ConfFile, Setting, ValueResolver, missing
+from zato_sso_reset.conf import ConfFile, Setting, ValueResolver, find_in_environment, missing
 from zato_sso_reset.errors import ConfigError, NotAServerError, PermissionDeniedError, printable
 from zato_sso_reset.files import read_text
 from zato_sso_reset.secret_key import SecretKey
@@ -21,8 +21,35 @@ OVERRIDES = {
     "hash_secret": {"scheme", "rounds", "salt_size", "time_cost", "memory_cost", "parallelism"},
     "password": {"expiry", "min_length", "max_length", "min_complexity", "reject_list"},
     "sql": {"name", "url"},
+    "audit": {"syslog"},
 }
 """The sections and keys that `sso.toml` may have."""
+
+
+class Overrides:
+    """What beats `sso.conf`: the environment, then `sso.toml`."""
+
+    def __init__(self, repo: Path, resolver: ValueResolver) -> None:
+        """Read `sso.toml` of the folder `config/repo`, where it is there.
+
+        Raises:
+            ConfigError: it is malformed, or has an unknown section or key.
+            PermissionDeniedError: it may not be read.
+        """
+        self._repo = repo
+        self._resolver = resolver
+        self._path = repo / "sso.toml"
+        self._toml = _read_overrides(self._path)
+        self.files = [self._path] if self._toml else []
+
+    def find(self, section: str, key: str) -> Setting | None:
+        """Return what the environment says, else what `sso.toml` does, if any."""
+        if setting := find_in_environment(self._repo / "sso.conf", section, key, self._resolver):
+            return setting
+        if key in self._toml.get(section, {}):
+            source = f"`{printable(str(self._path))}`: [{section}] {key}"
+            return self._resolver.resolve(self._toml[section][key], source)
+        return None
 
 
 class SSOSettings:
@@ -36,10 +63,8 @@ class SSOSettings:
             PermissionDeniedError: a file may not be read.
         """
         self._conf = ConfFile(repo / "sso.conf", resolver)
-        self._toml_path = repo / "sso.toml"
-        self._toml = _read_overrides(self._toml_path)
-        self._resolver = resolver
-        self.files = [self._conf.path, *([self._toml_path] if self._toml else [])]
+        self._overrides = Overrides(repo, resolver)
+        self.files = [self._conf.path, *self._overrides.files]
 
     def get(self, section: str, key: str) -> Setting:
         """Return a setting that must be there.
@@ -54,12 +79,7 @@ class SSOSettings:
 
     def find(self, section: str, key: str) -> Setting | None:
         """Return the first there is of: environment, `sso.toml`, `sso.conf`."""
-        if setting := self._conf.find_in_environment(section, key):
-            return setting
-        if key in self._toml.get(section, {}):
-            source = f"`{printable(str(self._toml_path))}`: [{section}] {key}"
-            return self._resolver.resolve(self._toml[section][key], source)
-        return self._conf.find_in_file(section, key)
+        return self._overrides.find(section, key) or self._conf.find_in_file(section, key)
 
 
 @dataclass(frozen=True)

@@ -27,6 +27,7 @@ ROOMS = [
     "repository",
     "tables",
     "odb",
+    "audit",
     "server",
     "conf",
     "secret_key",
@@ -34,6 +35,7 @@ ROOMS = [
     "host",
     "plugins",
     "limits",
+    "who",
     "errors",
     "__init__",
 ]
