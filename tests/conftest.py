@@ -15,6 +15,9 @@ from tests.databases import Database
 from tests.servers import STOCK, Server, quick_server, stock_server
 from zato_sso_reset.host import zato
 
+AUDIT = "Zato_Config_Unknown_sso__conf_audit_syslog"
+"""The environment variable that says where the audit lines of every server go."""
+
 ENGINES = ("sqlite", "postgresql", "mysql")
 
 
@@ -24,6 +27,8 @@ def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
         if name.startswith(("Zato_Config_", "ZATO_", "_ZATO", "PYTHON")):
             monkeypatch.delenv(name)
+    # This holds for every server, and for processes too: no test is to write to the machine's own syslog.
+    monkeypatch.setenv(AUDIT, "false")
     # Whatever runs the tests, nohup among them, what they start is to be ended by a signal.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):

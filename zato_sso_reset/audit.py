@@ -2,98 +2,117 @@
 
 import json
 import os
-import re
-import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager, suppress
+from functools import cached_property
 from pathlib import Path
-from typing import Any, NoReturn
 
-from zato_sso_reset.conf import Setting, ValueResolver
-from zato_sso_reset.errors import ConfigError, printable
-from zato_sso_reset.server import Overrides, find_repo
-
-LOCAL = "/var/run/syslog" if sys.platform == "darwin" else "/dev/log"
-"""Where the machine's own syslog listens, if there is one."""
-
-PORT = 514
-"""UDP, from RFC 5426."""
-
-TIMEOUT = 2
-"""Seconds for syslog to take a line."""
+from zato_sso_reset.errors import CommitUnknownError, ZatoError, printable
+from zato_sso_reset.server import ServerConfig
+from zato_sso_reset.syslog import CRITICAL, NOTICE, WARNING, Address, Syslog, local, read_address, shown
+from zato_sso_reset.who import host, operating_user, terminal
 
 MAX_VALUE = 400
 """Characters of a value: RFC 5424 has syslogs take lines of at least 2048 bytes, if they can."""
 
-NOTICE, WARNING, CRITICAL = 5, 4, 2
-"""Severities."""
 
-_AUTHPRIV = 10 << 3
+class Audit:
+    """What syslog is told of one run of a command, which never fails for it."""
 
-_ADDRESS = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?")
+    server: ServerConfig | None = None
+    """Known once it has been read."""
 
-Address = str | tuple[str, int]
-"""The path of a Unix socket, or a host and its UDP port."""
+    def __init__(
+        self,
+        command: str,
+        path: Path,
+        username: str | None,
+        *,
+        env: Mapping[str, str],
+        warn: Callable[[str], None],
+    ) -> None:
+        """Prepare; no file is read yet."""
+        self._command = command
+        self._path = path
+        self._username = username
+        self._env = env
+        self._warn = warn
+        self._is_open = self._has_warned = False
+        self._address: Address | None = None
+        self._syslog: Syslog | None = None
 
+    @property
+    def address(self) -> str:
+        """Where lines go, for people."""
+        return f"`{shown(self._address)}`" if self._address else "none"
 
-class Syslog:
-    """Where the lines go."""
-
-    def __init__(self, address: Address) -> None:
-        """Look the host up; nothing is sent yet.
+    def open(self, warn: Callable[[str], None]) -> None:
+        """Find where lines go; `warn` is told of those that can't be sent.
 
         Raises:
-            OSError: it has no address.
+            ConfigError: `sso.toml` is malformed, or `[audit] syslog` is no address.
+            PermissionDeniedError: it may not be read.
         """
-        import socket
+        self._warn = warn
+        self._open(read_address(self._path, env=self._env, warn=warn))
 
-        self._target: tuple[int, Any] = (socket.AF_UNIX, address)
-        if isinstance(address, tuple):
-            host, port = address
-            # As bytes, the name is not looked into: IDNA's errors are no OSError.
-            family, _, _, _, sockaddr = socket.getaddrinfo(host.encode(), port, type=socket.SOCK_DGRAM)[0]
-            self._target = (family, sockaddr)
-        self._timeout = TIMEOUT
+    def changed(self, what: str, username: str | None = None, *, outcome: str = "done") -> None:
+        """Tell of a change: of `username`, or of the user that the command is for."""
+        severity = NOTICE if outcome == "done" else CRITICAL
+        self._send(severity, {"user": username or self._username, "changed": what, "outcome": outcome})
 
-    def send(self, severity: int, text: str) -> None:
-        """Send a line, on a socket of its own: syslog may be restarted between two.
+    def refused(self, error: str, exit_code: int) -> None:
+        """Tell of a run that an error ends, or a signal."""
+        if not self._is_open:
+            address = local()
+            with suppress(Exception):  # whatever it is, it may be the very one that is told of
+                address = read_address(self._path, env=self._env, warn=lambda _: None)
+            self._open(address)
+        outcome = "unknown" if exit_code == CommitUnknownError.exit_code else "refused"
+        severity = CRITICAL if outcome == "unknown" else WARNING
+        fields = {"user": self._username, "outcome": outcome, "exit_code": exit_code, "error": error}
+        self._send(severity, fields)
 
-        After a failure, the next ones do not wait.
+    def _open(self, address: Address | None) -> None:
+        self._is_open, self._address = True, address
+        with self._no_reason_to_fail():
+            self._syslog = Syslog(address) if address else None
 
-        Raises:
-            OSError: it was not taken.
-        """
-        import socket
+    def _send(self, severity: int, fields: Mapping[str, object]) -> None:
+        with self._no_reason_to_fail():
+            if self._syslog:
+                self._syslog.send(severity, line({"command": self._command, **fields, **self._where}))
 
-        family, address = self._target
-        line = f"<{_AUTHPRIV | severity}>zato-sso-reset[{os.getpid()}]: {text}"
+    @cached_property
+    def _where(self) -> Mapping[str, object]:
+        """What is the same in all lines of a run."""
+        return {
+            "server": os.path.abspath(self._path),  # noqa: PTH100
+            "database": self._database(),
+            "by": operating_user(),
+            "sudo_user": self._env.get("SUDO_USER"),
+            "host": host(),
+            "tty": terminal(),
+        }
+
+    def _database(self) -> str:
+        from zato_sso_reset.odb import ODB
+
+        with suppress(ZatoError):  # of what is refused
+            return ODB(self.server.database).name if self.server else ""
+        return ""
+
+    @contextmanager
+    def _no_reason_to_fail(self) -> Iterator[None]:
         try:
-            with socket.socket(family, socket.SOCK_DGRAM) as end:
-                end.settimeout(self._timeout)
-                end.connect(address)
-                end.send(line.encode())
-        except OSError:
-            self._timeout = 0
-            raise
-
-
-def read_address(path: Path, *, env: Mapping[str, str], warn: Callable[[str], None]) -> Address | None:
-    """Return where the audit lines of a server go; None where they are turned off, or there is no syslog.
-
-    It is read apart from the rest, so that a refusal of the rest can be audited.
-
-    Raises:
-        NotAServerError: `path` is not a server's directory.
-        ConfigError: `sso.toml` is malformed, or `[audit] syslog` is no address.
-        PermissionDeniedError: a file may not be read.
-    """
-    overrides = Overrides(find_repo(path), ValueResolver(env, warn, _no_secret))
-    setting = overrides.find("audit", "syslog")
-    return _address(setting) if setting else local()
-
-
-def local() -> Address | None:
-    """Return where the machine's own syslog is, if there is one."""
-    return LOCAL if os.path.exists(LOCAL) else None  # noqa: PTH110 Path would be imported for this alone
+            yield
+        except Exception as error:  # noqa: BLE001 whatever it is, the command has done what it was asked to
+            reason = isinstance(error, OSError) and (error.strerror or str(error))
+            if not self._has_warned:
+                self._warn(
+                    f"The audit line could not be sent to {self.address}: {reason or type(error).__name__}."
+                )
+            self._has_warned = True
 
 
 def line(fields: Mapping[str, object]) -> str:
@@ -101,37 +120,7 @@ def line(fields: Mapping[str, object]) -> str:
     return " ".join(f"{name}={_value(value)}" for name, value in fields.items() if value not in {None, ""})
 
 
-def shown(address: Address) -> str:
-    """Return an address as people write it."""
-    if isinstance(address, str):
-        return printable(address)
-    host, port = address
-    return f"[{host}]:{port}" if ":" in host else f"{host}:{port}"
-
-
 def _value(value: object) -> str:
     if isinstance(value, int):
         return str(value)
     return json.dumps(printable(str(value), MAX_VALUE), ensure_ascii=False)
-
-
-def _address(setting: Setting) -> Address | None:
-    value = setting.value
-    word = str(value).lower()  # an environment variable has but text
-    if word == "false":
-        return None
-    if word == "true":
-        return local()
-    if isinstance(value, str):
-        if value.startswith("/") and value.isprintable():
-            return value
-        match = _ADDRESS.fullmatch(value)
-        if match and (port := int(match["port"] or PORT)) in range(1, 65536):
-            return match["ipv6"] or match["host"], port
-    raise ConfigError(
-        f"{setting.source} is neither true, false, the absolute path of a socket, nor HOST:PORT. Correct it."
-    )
-
-
-def _no_secret(_group: str, _key: str) -> NoReturn:
-    raise ConfigError("[audit] syslog can't be a secret of `secrets.conf`. Put the address there instead.")

@@ -5,6 +5,7 @@ import os
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field
+from functools import cached_property
 from pathlib import Path
 from typing import Any, TextIO
 
@@ -27,23 +28,33 @@ OVERRIDES = {
 
 
 class Overrides:
-    """What beats `sso.conf`: the environment, then `sso.toml`."""
+    """What beats `sso.conf`: the environment, then `sso.toml` of the folder `config/repo`, if it is there."""
 
     def __init__(self, repo: Path, resolver: ValueResolver) -> None:
-        """Read `sso.toml` of the folder `config/repo`, where it is there.
-
-        Raises:
-            ConfigError: it is malformed, or has an unknown section or key.
-            PermissionDeniedError: it may not be read.
-        """
         self._repo = repo
         self._resolver = resolver
         self._path = repo / "sso.toml"
-        self._toml = _read_overrides(self._path)
-        self.files = [self._path] if self._toml else []
+
+    @cached_property
+    def _toml(self) -> Mapping[str, Mapping[str, Any]]:
+        return _read_overrides(self._path)
+
+    @property
+    def files(self) -> list[Path]:
+        """Return what was read.
+
+        Raises:
+            ConfigError: `sso.toml` is malformed, or has an unknown section or key.
+            PermissionDeniedError: it may not be read.
+        """
+        return [self._path] if self._toml else []
 
     def find(self, section: str, key: str) -> Setting | None:
-        """Return what the environment says, else what `sso.toml` does, if any."""
+        """Return what the environment says, else what `sso.toml` does, if any.
+
+        Raises:
+            ConfigError, PermissionDeniedError: as `files`, where the environment says nothing.
+        """
         if setting := find_in_environment(self._repo / "sso.conf", section, key, self._resolver):
             return setting
         if key in self._toml.get(section, {}):

@@ -8,11 +8,12 @@ from pathlib import Path
 
 import pytest
 
-from tests.conftest import ZATO
+from tests.conftest import AUDIT, ZATO
 from tests.databases import PASSWORD
 from tests.faults.conftest import Running, environment
 from tests.faults.loops import printed_password
 from tests.servers import OLD, Server
+from tests.syslog import unix_listener
 from zato_sso_reset.errors import ZatoError
 from zato_sso_reset.reset import reset_user_password
 from zato_sso_reset.server import ServerConfig
@@ -145,19 +146,23 @@ class TestErrors:
     """Every error path, with secrets in play."""
 
     @pytest.mark.parametrize("harm", BREAK, ids=lambda harm: harm.__name__)
-    def test_nothing_is_told(self, server: Server, harm: Callable[[Server], None]) -> None:
-        """Neither stdout, stderr, log nor stored arguments have a secret; the old password stays."""
+    def test_nothing_is_told(
+        self, server: Server, harm: Callable[[Server], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """Neither stdout, stderr, log, stored arguments nor syslog have a secret; the old password stays."""
+        monkeypatch.setenv(AUDIT, f"{tmp_path}/log")
         stored = server.database.row("user1")["password"]
         harm(server)
         argv = [str(ZATO), "sso", "reset-user-password", "--verbose", "--store-log", "--store-config"]
-        done = subprocess.run(
-            [*argv, str(server.path), "user1"], env=environment(), capture_output=True, text=True, check=False
-        )
+        argv += [str(server.path), "user1"]
+        with unix_listener(tmp_path / "log") as listener:
+            done = subprocess.run(argv, env=environment(), capture_output=True, text=True, check=False)
+            line = listener.line()
         kept = [path.read_text() for path in Path.cwd().iterdir()]
 
         assert done.returncode in {69, 77, 78}, done.stderr
         assert len(kept) == 2
-        for text in (done.stdout, done.stderr, *kept):
+        for text in (done.stdout, done.stderr, line.raw, *kept):
             for secret in secrets_of(server):
                 assert secret not in text
         assert "Traceback" not in done.stderr
@@ -177,8 +182,11 @@ class TestErrors:
                 assert secret not in f"{error} {error!r} {vars(error)}"
 
     @pytest.mark.parametrize("server", ["postgresql"], indirect=True)
-    def test_commit_that_is_refused_with_the_row(self, server: Server) -> None:
+    def test_commit_that_is_refused_with_the_row(
+        self, server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
         """A deferred trigger fails at COMMIT: the line is void, the message of the database is not told."""
+        monkeypatch.setenv(AUDIT, f"{tmp_path}/log")
         server.database.run(RAISE)
         server.database.run(
             "CREATE CONSTRAINT TRIGGER tell AFTER UPDATE ON zato_sso_user "
@@ -193,13 +201,15 @@ class TestErrors:
             str(server.path),
             "user1",
         ]
-        done = subprocess.run(argv, env=environment(), capture_output=True, text=True, check=False)
+        with unix_listener(tmp_path / "log") as listener:
+            done = subprocess.run(argv, env=environment(), capture_output=True, text=True, check=False)
+            line = listener.line()
         [log] = Path.cwd().iterdir()
         password = printed_password(done.stdout)
 
         assert done.returncode == 79
         assert password
-        for text in (done.stderr, log.read_text()):
+        for text in (done.stderr, line.raw, log.read_text()):
             assert "is void" in text
             for secret in (password, *secrets_of(server)):
                 assert secret not in text.replace("PBKDF2", "")

@@ -11,8 +11,10 @@ from typing import TYPE_CHECKING, TextIO
 from zato_sso_reset.errors import FileNotMadeError, ZatoError, printable
 from zato_sso_reset.files import new_private_file
 from zato_sso_reset.host import say
+from zato_sso_reset.who import host, operating_user
 
 if TYPE_CHECKING:
+    from zato_sso_reset.audit import Audit
     from zato_sso_reset.server import ServerConfig
 
 
@@ -40,7 +42,9 @@ class Report:
 
     def _to_log(self, level: str, text: str) -> None:
         if self._log:
-            with suppress(OSError):  # a log that can't be written is no reason to stop
+            with suppress(
+                OSError, ValueError
+            ):  # a log that can't be written, or is closed, is no reason to stop
                 self._log.write(
                     f"{datetime.now().astimezone().isoformat()} {level} {printable(text, 2000)}\n"
                 )
@@ -69,17 +73,22 @@ def reporting(*, verbose: bool, store_log: bool, now: datetime) -> Iterator[Repo
             log.close()
 
 
-def read_server(path: Path, report: Report) -> "ServerConfig":
-    """Read the directory of a server, telling what was read.
+def read_server(path: Path, report: Report, audit: "Audit | None" = None) -> "ServerConfig":
+    """Read the directory of a server, telling what was read, and telling `audit` of it.
 
     Raises:
-        ZatoError: as `ServerConfig.read`.
+        ZatoError: as `ServerConfig.read` and `Audit.open`.
     """
     from zato_sso_reset.server import ServerConfig
 
+    if audit:
+        audit.open(report.warn)
+        report.note(f"Audit: {audit.address}.")
     server = ServerConfig.read(path, env=os.environ, stdin=sys.stdin, warn=report.warn)
     for file in server.files:
         report.note(f"Read: {file}")
+    if audit:
+        audit.server = server
     return server
 
 
@@ -89,15 +98,8 @@ def store_arguments(command: str, arguments: Mapping[str, object], *, now: datet
     Raises:
         FileNotMadeError: it can't be made.
     """
-    import getpass
-    import socket
-
-    try:
-        user = getpass.getuser()
-    except (KeyError, OSError):  # a container's user often has no name
-        user = str(os.getuid())
     stamp = _stamp(now)
-    lines = [f"# {stamp} - {user}@{socket.gethostname()}", f"command={command}"]
+    lines = [f"# {stamp} - {operating_user()}@{host()}", f"command={command}"]
     lines += [f"{name}={value}" for name, value in arguments.items() if value is not None]
     if not all(line.isprintable() for line in lines):
         raise FileNotMadeError("--store-config can't keep a path or username with unprintable characters.")

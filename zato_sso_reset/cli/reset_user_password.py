@@ -2,16 +2,21 @@
 
 import sys
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from zato_sso_reset.cli import command, options
+from zato_sso_reset.cli.audited import AuditedCommand, changes
 from zato_sso_reset.cli.output import read_server, reporting, store_arguments
 from zato_sso_reset.cli.result import Result
 from zato_sso_reset.errors import FileNotMadeError
 
+if TYPE_CHECKING:
+    from zato_sso_reset.audit import Audit
 
-@click.command("reset-user-password", cls=command.Command)
+
+@click.command("reset-user-password", cls=AuditedCommand)
 @options.path_argument
 @options.username_argument
 @options.store_log_option
@@ -19,7 +24,9 @@ from zato_sso_reset.errors import FileNotMadeError
 @options.store_config_option
 @options.expiry_option
 @options.must_change_option
+@click.pass_obj
 def reset_user_password(
+    audit: "Audit",
     path: Path,
     username: str,
     *,
@@ -47,7 +54,7 @@ def reset_user_password(
             arguments |= {"expiry": expiry, "must_change": must_change}
             arguments |= {name: True for name, given in flags.items() if given}
             store_arguments("sso_reset_user_password", arguments, now=now)
-        server = read_server(path, report)
+        server = read_server(path, report, audit)
         reset.reset_user_password(
             server,
             username,
@@ -58,6 +65,7 @@ def reset_user_password(
             ),
             note=report.note,
         )
+        audit.changed(changes(must_change=must_change))
         report.note(f"The password of user `{username}` was reset.")
         result.warn_of_readers(report)
 

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, BinaryIO, NoReturn, TextIO, cast
 import click
 
 from zato_sso_reset.cli import command, options
+from zato_sso_reset.cli.audited import AuditedCommand, changes
 from zato_sso_reset.cli.lines import Delivered, Lines, LinesFile, LinesStdout, already_there
 from zato_sso_reset.cli.output import Report, read_server, reporting
 from zato_sso_reset.cli.result import Result, open_standard_streams
@@ -29,11 +30,13 @@ from zato_sso_reset.host import say
 from zato_sso_reset.limits import signals_noted
 
 if TYPE_CHECKING:
-    from collections.abc import Callable
+    from collections.abc import Callable, Sequence
 
     from click._termui_impl import ProgressBar
 
+    from zato_sso_reset.audit import Audit
     from zato_sso_reset.odb import ODB
+    from zato_sso_reset.repository import NewPassword
     from zato_sso_reset.selection import Selection, Usernames
     from zato_sso_reset.server import ServerConfig
 
@@ -55,7 +58,7 @@ class _DryRun(Exception):  # noqa: N818 what it says is all there is to it
     """Rolls the transaction back."""
 
 
-@click.command("reset-user-passwords", cls=command.Command)
+@click.command("reset-user-passwords", cls=AuditedCommand)
 @options.path_argument
 @click.option(
     "--users-from",
@@ -100,7 +103,9 @@ class _DryRun(Exception):  # noqa: N818 what it says is all there is to it
 )
 @options.store_log_option
 @options.verbose_option
+@click.pass_obj
 def reset_user_passwords(
+    audit: "Audit",
     path: Path,
     *,
     users_from: BinaryIO | None,
@@ -142,7 +147,7 @@ def reset_user_passwords(
         lines: Lines | None = LinesStdout(result) if result else None
         if not result and not resume and os.path.lexists(output_file):
             raise FileNotMadeError(already_there(output_file))
-        server = read_server(path, report)
+        server = read_server(path, report, audit)
         odb = ODB(server.database)
         report.note(f"Database: {odb.name}.")
         delivered = Delivered(reset.utc_now())
@@ -178,15 +183,39 @@ def reset_user_passwords(
             _cut(lines, delivered, report)
         lines = lines or stack.enter_context(closing(LinesFile(output_file, resume=False)))
         stack.callback(lines.warn_of_readers, report)
-        _run(change, selection.usernames, lines, report)
+        tell = partial(audit.changed, changes(must_change=must_change))
+        _run(change, selection.usernames, lines, report, tell)
 
 
-def _run(change: "Callable[..., None]", usernames: "Usernames", lines: Lines, report: Report) -> None:
-    """Reset them, and tell how far that went."""
+def _run(
+    change: "Callable[..., None]",
+    usernames: "Usernames",
+    lines: Lines,
+    report: Report,
+    tell: "Callable[..., None]",
+) -> None:
+    """Reset them, tell the audit trail of each, and all of how far that went."""
+    batch: Sequence[NewPassword] = ()
+
+    def deliver(new: "Sequence[NewPassword]") -> None:
+        nonlocal batch
+        lines.write(new)
+        batch = new
+
+    def done(count: int) -> None:
+        nonlocal batch
+        for new in batch:
+            tell(new.user.username)
+        batch = ()
+        bar.update(count)
+
     with _progress_bar(len(usernames)) as bar, signals_noted() as stopped:
         try:
-            change(usernames, deliver=lines.write, done=bar.update, stop=stopped)
+            change(usernames, deliver=deliver, done=done, stop=stopped)
         except ZatoError as error:
+            if isinstance(error, CommitUnknownError):
+                for new in batch:
+                    tell(new.user.username, outcome="unknown")
             raise _explained(error, lines, bar) from None
         number = stopped()
     if number and bar.pos < len(usernames):

@@ -1,0 +1,35 @@
+"""Commands that change users, and tell syslog so."""
+
+import os
+from typing import Any
+
+import click
+
+from zato_sso_reset.cli.command import Command, Failure
+from zato_sso_reset.cli.output import Report
+from zato_sso_reset.cli.result import open_standard_streams
+
+
+class AuditedCommand(Command):
+    """A command whose object (`click.pass_obj`) is its audit trail, which is told of how it fails."""
+
+    def invoke(self, ctx: click.Context) -> Any:
+        """Run the command."""
+        from zato_sso_reset.audit import Audit
+
+        path, username = ctx.params["path"], ctx.params.get("username")
+        warn = Report(verbose=False, log=None).warn
+        ctx.obj = audit = Audit(str(self.name), path, username, env=os.environ, warn=warn)
+        try:
+            return super().invoke(ctx)
+        except Failure as failure:
+            if not ctx.params.get("dry_run"):
+                open_standard_streams(0, 1, 2)
+                audit.refused(failure.message, failure.exit_code)
+            raise
+
+
+def changes(*, must_change: bool | None) -> str:
+    """Return the words for what of a user was changed."""
+    told = "" if must_change is None else f", must_change={str(must_change).lower()}"
+    return f"password, password_expiry{told}"
