@@ -9,7 +9,7 @@ from typing import Any, NoReturn
 
 from zato_sso_reset.conf import Setting, ValueResolver
 from zato_sso_reset.errors import ConfigError, printable
-from zato_sso_reset.server import Overrides
+from zato_sso_reset.overrides import Overrides
 
 LOCAL = "/var/run/syslog" if sys.platform == "darwin" else "/dev/log"
 """Where the machine's own syslog listens, if there is one."""

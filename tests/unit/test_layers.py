@@ -28,8 +28,9 @@ ROOMS = [
     "repository",
     "tables",
     "odb",
-    "syslog",
     "server",
+    "syslog",
+    "overrides",
     "conf",
     "secret_key",
     "files",
@@ -48,7 +49,7 @@ ALLOWED = {
     "cryptography": {"secret_key", "quickstart"},
     "argon2": {"hashing"},
     "configobj": {"conf"},
-    "tomli": {"server"},
+    "tomli": {"overrides"},
     "zxcvbn": {"policy"},
 }
 """Who may know of which library."""

@@ -18,8 +18,8 @@ from tests.servers import Server, quick_server
 from zato_sso_reset.conf import ValueResolver
 from zato_sso_reset.errors import ConfigError, NotAServerError, PermissionDeniedError
 from zato_sso_reset.files import MAX_SIZE
+from zato_sso_reset.overrides import OVERRIDES
 from zato_sso_reset.server import (
-    OVERRIDES,
     WELL_KNOWN_DATA,
     DatabaseConfig,
     ServerConfig,
