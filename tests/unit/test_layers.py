@@ -26,6 +26,7 @@ ROOMS = [
     "hashing",
     "audit",
     "repository",
+    "schema",
     "tables",
     "odb",
     "server",
@@ -45,7 +46,7 @@ ROOMS = [
 
 ALLOWED = {
     "click": {"cli", "host"},
-    "sqlalchemy": {"repository", "tables", "odb"},
+    "sqlalchemy": {"repository", "schema", "tables", "odb"},
     "cryptography": {"secret_key", "quickstart"},
     "argon2": {"hashing"},
     "configobj": {"conf"},
