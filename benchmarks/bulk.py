@@ -81,7 +81,7 @@ def show_transactions(engine: str, folder: Path) -> None:
             must_change=None,
             jobs=CORES,
             skip_missing=False,
-            deliver=lines.write,
+            deliver=lambda new, _: lines.write(new),
             done=int,
             stop=bool,
             note=lambda _: None,

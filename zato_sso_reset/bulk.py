@@ -9,6 +9,7 @@ from functools import partial
 from itertools import islice
 from typing import TYPE_CHECKING
 
+from zato_sso_reset.access import NO_CHANGES, AccessChanged, AccessChanges
 from zato_sso_reset.errors import ConfigError, UserNotFoundError, printable
 from zato_sso_reset.expiry import ExpiryPolicy
 from zato_sso_reset.hashing import verify
@@ -17,7 +18,8 @@ from zato_sso_reset.server import ServerConfig
 
 if TYPE_CHECKING:
     from zato_sso_reset.odb import ODB
-    from zato_sso_reset.repository import NewPassword, UserRepository
+    from zato_sso_reset.repository import UserRepository
+    from zato_sso_reset.users import NewPassword
 
 BATCH = 100
 """Users whose passwords are changed in one transaction."""
@@ -59,7 +61,8 @@ def reset_user_passwords(
     must_change: bool | None,
     jobs: int,
     skip_missing: bool,
-    deliver: Callable[[Sequence["NewPassword"]], None],
+    access: AccessChanges = NO_CHANGES,
+    deliver: Callable[[Sequence["NewPassword"], AccessChanged], None],
     done: Callable[[int], object],
     stop: Callable[[], object],
     note: Callable[[str], None],
@@ -73,7 +76,7 @@ def reset_user_passwords(
     Raises:
         ZatoError: the batch at hand was not changed, unless it is a `CommitUnknownError`.
     """
-    from zato_sso_reset.repository import NewPassword
+    from zato_sso_reset.users import NewPassword
 
     expiry_policy = ExpiryPolicy.from_settings(server.sso, expiry)
     expiry_policy.expires_at(utc_now())
@@ -94,7 +97,7 @@ def reset_user_passwords(
     try:
         making = _in_advance(usernames, lambda: executor.submit(maker.make))
         while not stop() and (made := _batch(making, stop)):
-            change_passwords(odb, partial(find, made), deliver)
+            change_passwords(odb, partial(find, made), deliver, access)
             done(len(made))
     finally:
         executor.shutdown(cancel_futures=True)

@@ -1,5 +1,6 @@
 """When a password expires."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
@@ -31,6 +32,17 @@ class ExpiryPolicy:
         if setting is None:
             return cls(DEFAULT_EXPIRY_DAYS, "the default")
         return cls(setting.integer(1), setting.source)
+
+    def warnings(self, sso: SSOSettings) -> list[str]:
+        """Return what a server will say of so short a time at each login, or that it refuses it."""
+        with suppress(ConfigError):  # the server's own to stumble over
+            threshold = sso.get("password", "about_to_expire_threshold").integer(0)
+            if self.days <= threshold:
+                soon = f"{self.days} day(s) are within the server's about_to_expire_threshold of {threshold}"
+                if sso.get("password", "inform_if_about_to_expire").boolean():
+                    return [f"{soon}, so that it warns at each login."]
+                return [f"{soon}, so that it refuses the login. Give a longer --expiry."]
+        return []
 
     def expires_at(self, now: datetime) -> datetime:
         """Return `now` (naive UTC, as Zato keeps its times) and the days on top.

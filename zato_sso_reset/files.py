@@ -2,6 +2,7 @@
 
 import os
 import stat
+from contextlib import suppress
 from pathlib import Path
 from typing import TextIO
 
@@ -55,3 +56,11 @@ def new_private_file(path: Path) -> TextIO:
     except OSError as error:
         raise FileNotMadeError(f"`{printable(str(path))}` can't be made: {error.strerror}.") from None
     return os.fdopen(fd, "w", encoding="utf-8")
+
+
+def sync_folder(folder: Path) -> None:
+    """See that the name of a new file is on the disk too, where the folder may be opened."""
+    with suppress(OSError):
+        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        os.fsync(fd)
+        os.close(fd)

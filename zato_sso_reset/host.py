@@ -31,6 +31,9 @@ MAX_HAND_OVERS = 5
 STDERR_TIMEOUT = 2
 """Seconds for whoever reads our stderr to take a line."""
 
+ERRORS_AS_JSON = "zato_sso_reset.errors_as_json"
+"""The key of a context's `meta` by which a command has its errors told as JSON."""
+
 _WRITE_ERRORS = {errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC}
 
 
@@ -96,7 +99,7 @@ class PluginGroup(click.Group):
             _to_stderr(error.format_message())
             code = error.exit_code
         except click.ClickException as error:
-            say(f"Error: {_message(error)}")
+            _tell(error)
             code = error.exit_code
         except click.Abort as error:
             say("Aborted.")
@@ -200,6 +203,20 @@ def _broken(name: str, problem: str) -> click.Command:
 
     anything = {"allow_extra_args": True, "ignore_unknown_options": True}
     return click.Command(name, callback=explain, add_help_option=False, context_settings=anything)
+
+
+def _tell(error: click.ClickException) -> None:
+    """Print an error to stderr, as a line or as a JSON object."""
+    ctx: click.Context | None = getattr(error, "ctx", None)
+    if not (ctx and ctx.meta.get(ERRORS_AS_JSON)):
+        say(f"Error: {_message(error)}")
+        return
+    import json
+
+    # What is quoted may have sentences of its own.
+    sentences = re.fullmatch(r"((?:`[^`]*`|[^`])*?[.?]) (.*)", _message(error), re.DOTALL)
+    what, hint = sentences.groups() if sentences else (_message(error), None)
+    _to_stderr(json.dumps({"error": what, "exit_code": error.exit_code, "hint": hint}))
 
 
 def _message(error: click.ClickException) -> str:

@@ -40,6 +40,18 @@ def ignore_signals() -> None:
 
 
 @contextmanager
+def interruptible() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt, so that a terminal gets its echo back."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.SIG_DFL:
+        signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
 def signals_noted() -> Iterator[Callable[[], int]]:
     """Let what would end the process only be noted; what is yielded returns the signal's number, or 0."""
     noted = 0

@@ -1,19 +1,18 @@
 """The SSO users of a server, in its database."""
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
 from sqlalchemy import Connection, Row, Select, bindparam, func, select, text, update
 
+from zato_sso_reset.access_repository import AccessRepository
 from zato_sso_reset.errors import DatabaseUnavailableError, UserNotFoundError, printable
 from zato_sso_reset.odb import ODB
 from zato_sso_reset.tables import users
+from zato_sso_reset.users import APPROVED, NewPassword, User
 
 T = TypeVar("T")
-
-APPROVED = "approved"
 
 _TRANSACTIONS = text(
     "SELECT e.transactions FROM information_schema.tables t "
@@ -22,42 +21,12 @@ _TRANSACTIONS = text(
 )
 
 
-@dataclass(frozen=True)
-class User:
-    """A row of `zato_sso_user`, as far as it matters here."""
-
-    id: int
-    username: str
-    approval_status: str
-    must_change: bool
-    is_super_user: bool
-    set_at: datetime
-    password: str = field(repr=False)
-
-    @property
-    def is_approved(self) -> bool:
-        """Whether a stock server would let the user log in at all."""
-        return self.approval_status == APPROVED
-
-
-@dataclass(frozen=True)
-class NewPassword:
-    """What a user is to have: `stored` is `password` hashed and sealed; times are naive UTC."""
-
-    user: User
-    password: str = field(repr=False)
-    stored: str = field(repr=False)
-    set_at: datetime
-    expires_at: datetime
-    must_change: bool | None
-    """Of None, the flag stays as it is."""
-
-
 class UserRepository:
     """Reads and writes users in the transaction of `connection`, which somebody else commits."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
+        self.access = AccessRepository(connection)
 
     def get_by_username(self, username: str) -> User:
         """Return the approved user of exactly this name, its row locked.
@@ -97,9 +66,9 @@ class UserRepository:
         self._check_transactions()
         written = {each.user.id: _columns(each) for each in new}
         names = list(_columns(new[0]))
-        statement = update(users).where(users.c.id == bindparam("user_id"))
+        statement = update(users).where(users.c.id == bindparam("row_id"))
         statement = statement.values({name: bindparam(name) for name in names})
-        parameters = [{"user_id": user_id, **columns} for user_id, columns in written.items()]
+        parameters = [{"row_id": row_id, **columns} for row_id, columns in written.items()]
         changed = self._connection.execute(statement, parameters).rowcount
         query = select(users.c.id, *(users.c[name] for name in names)).where(users.c.id.in_(list(written)))
         found = {row["id"]: row for row in self._connection.execute(query).mappings()}
@@ -136,8 +105,10 @@ def with_users(odb: ODB, work: Callable[[UserRepository], T], *, reading: bool =
 
 _USERS: Select[Any] = select(
     users.c.id,
+    users.c.user_id,
     users.c.username,
     users.c.approval_status,
+    users.c.is_locked,
     users.c.password_must_change,
     users.c.is_super_user,
     users.c.password_last_set,
@@ -148,8 +119,10 @@ _USERS: Select[Any] = select(
 def _user(row: Row[Any]) -> User:
     return User(
         row.id,
+        row.user_id,
         row.username,
         row.approval_status,
+        row.is_locked,
         row.password_must_change,
         row.is_super_user,
         row.password_last_set,

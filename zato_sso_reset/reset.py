@@ -3,10 +3,12 @@
 import os
 from collections.abc import Callable, Sequence
 from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass
 from datetime import datetime, timezone
 from typing import TYPE_CHECKING
 
-from zato_sso_reset.errors import CommitRefusedError, CommitUnknownError, ZatoError
+from zato_sso_reset.access import NO_CHANGES, AccessChanged, AccessChanges
+from zato_sso_reset.errors import CommitRefusedError, CommitUnknownError, PasswordRefusedError, ZatoError
 from zato_sso_reset.expiry import ExpiryPolicy
 from zato_sso_reset.generator import PasswordGenerator
 from zato_sso_reset.hashing import password_hasher
@@ -16,12 +18,30 @@ from zato_sso_reset.server import ServerConfig
 
 if TYPE_CHECKING:
     from zato_sso_reset.odb import ODB
-    from zato_sso_reset.repository import NewPassword, UserRepository
+    from zato_sso_reset.repository import UserRepository
+    from zato_sso_reset.users import NewPassword
 
 
 def utc_now() -> datetime:
     """Return the time as Zato keeps it: naive UTC."""
     return datetime.now(timezone.utc).replace(tzinfo=None)
+
+
+class DryRun(Exception):  # noqa: N818 what it says is all there is to it
+    """Raised on delivery, rolls everything back."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What is delivered: the new password, how the account then stands, what was changed beside it.
+
+    `warnings` are what the administrator should see.
+    """
+
+    new: "NewPassword"
+    is_locked: bool
+    changed: AccessChanged
+    warnings: Sequence[str]
 
 
 class PasswordMaker:
@@ -41,16 +61,22 @@ class PasswordMaker:
         self._hasher = password_hasher(server.sso)
         self._encrypt = server.sso.get("main", "encrypt_password").boolean()
         self._secret_key = server.secret_key
-        self._generator = PasswordGenerator(PasswordPolicy.from_settings(server.sso), random_bytes)
+        self._policy = PasswordPolicy.from_settings(server.sso)
+        self._generator = PasswordGenerator(self._policy, random_bytes)
         note(f"Hash: {self._hasher}, {'sealed' if self._encrypt else 'not sealed'} with the secret key.")
 
-    def make(self) -> tuple[str, str]:
-        """Return a password, and what is to be stored of it.
+    def make(self, chosen: str | None = None) -> tuple[str, str]:
+        """Return a password, generated if none was chosen, and what is to be stored of it.
 
         Raises:
-            PasswordRefusedError: the server's policy refuses every generated password.
+            PasswordRefusedError: the server's policy refuses what was chosen, or all that was generated.
         """
-        password = self._generator.generate()
+        if chosen is None:
+            password = self._generator.generate()
+        elif refusal := self._policy.refusal(chosen):
+            raise PasswordRefusedError(f"The server's password policy refuses this one: {refusal}.")
+        else:
+            password = chosen
         hashed = self._hasher.hash(password)
         return password, self._secret_key.seal(hashed) if self._encrypt else hashed
 
@@ -59,18 +85,20 @@ def reset_user_password(
     server: ServerConfig,
     username: str,
     *,
+    chosen: str | None = None,
     expiry: int | None,
     must_change: bool | None,
-    deliver: Callable[["NewPassword"], None],
+    access: AccessChanges = NO_CHANGES,
+    deliver: Callable[[Outcome], None],
     note: Callable[[str], None],
     now: Callable[[], datetime] = utc_now,
     random_bytes: Callable[[int], bytes] = os.urandom,
 ) -> None:
-    """Set a generated password, handing it to `deliver` after the change and before the commit.
+    """Set the `chosen` password or a generated one, handing it to `deliver` before the commit.
 
     Whatever fails, at whatever instant, the user's password is afterwards the old one, or one that
-    was delivered whole. `expiry` is in days; `must_change` of None leaves that flag as it is.
-    `note` is told what was found where, never a secret.
+    was delivered whole, and all of `access` was changed with it, or none. `expiry` is in days;
+    `must_change` of None leaves that flag as it is. `note` is told what was found where, never a secret.
 
     Raises:
         ZatoError: nothing was changed, unless it is a `CommitUnknownError`.
@@ -83,31 +111,35 @@ def reset_user_password(
 
     # hashlib and argon2 release the GIL: SQLAlchemy is imported in the time that hashing takes.
     with ThreadPoolExecutor(max_workers=1) as executor:
-        making = executor.submit(maker.make)
+        making = executor.submit(maker.make, chosen)
         from zato_sso_reset.odb import ODB
-        from zato_sso_reset.repository import NewPassword
+        from zato_sso_reset.users import NewPassword
 
         odb = ODB(server.database)
     note(f"Database: {odb.name}.")
     password, stored = making.result()
+    warnings = expiry_policy.warnings(server.sso)
 
     def find(users: "UserRepository") -> list[NewPassword]:
         user = users.get_by_username(username)
+        warnings[:0] = users.access.look(user, set_at).warnings(access)
         return [NewPassword(user, password, stored, set_at, expires_at, must_change)]
 
-    def deliver_one(new: Sequence[NewPassword]) -> None:
+    def deliver_one(new: Sequence[NewPassword], changed: AccessChanged) -> None:
         ignore_signals()
-        deliver(new[0])
+        is_locked = new[0].user.is_locked and not access.unlock
+        deliver(Outcome(new[0], is_locked, changed, warnings))
 
-    change_passwords(odb, find, deliver_one)
+    change_passwords(odb, find, deliver_one, access)
 
 
 def change_passwords(
     odb: "ODB",
     find: Callable[["UserRepository"], Sequence["NewPassword"]],
-    deliver: Callable[[Sequence["NewPassword"]], None],
+    deliver: Callable[[Sequence["NewPassword"], AccessChanged], None],
+    access: AccessChanges,
 ) -> None:
-    """In one transaction, store the passwords that `find` returns, then deliver them, then commit.
+    """In one transaction, store the passwords that `find` returns, change access, deliver, then commit.
 
     Raises:
         CommitRefusedError: the commit failed after the delivery; the old passwords stay.
@@ -121,8 +153,9 @@ def change_passwords(
     def change(users: "UserRepository") -> None:
         nonlocal delivered
         if new := find(users):
+            changed = users.access.change([each.user for each in new], access, new[0].set_at)
             users.set_passwords(new)
-            deliver(new)
+            deliver(new, changed)
             delivered = new
 
     try:

@@ -10,17 +10,19 @@ _COLUMNS = {
     "postgresql": text(
         "SELECT t.relname, c.attname FROM pg_class t JOIN pg_attribute c ON c.attrelid = t.oid "
         "WHERE t.relkind IN ('r', 'p', 'v', 'm', 'f') AND t.relname LIKE 'zato_sso_%' "
-        "AND pg_table_is_visible(t.oid) AND c.attnum > 0 AND NOT c.attisdropped"
+        "AND pg_table_is_visible(t.oid) AND c.attnum > 0 AND NOT c.attisdropped "
+        "AND has_column_privilege(t.oid, c.attnum, 'SELECT')"
     ),
     "mysql": text(
         "SELECT table_name, column_name FROM information_schema.columns "
-        "WHERE table_schema = DATABASE() AND table_name LIKE 'zato_sso_%'"
+        "WHERE table_schema = DATABASE() AND table_name LIKE 'zato_sso_%' "
+        "AND FIND_IN_SET('select', privileges)"
     ),
 }
 
 
 def columns_of(connection: Connection) -> set[tuple[str, str]]:
-    """Return the columns of all SSO tables, each as the names of table and column.
+    """Return the columns of all SSO tables that may be read, each as the names of table and column.
 
     It asks the catalogue: a statement that fails would end a transaction on PostgreSQL.
     """

@@ -10,7 +10,8 @@ from zato_sso_reset.errors import UserNotFoundError, printable
 
 if TYPE_CHECKING:
     from zato_sso_reset.odb import ODB
-    from zato_sso_reset.repository import User, UserRepository
+    from zato_sso_reset.repository import UserRepository
+    from zato_sso_reset.users import User
 
 PAGE = 500
 """Users that are looked up at a time; SQLite before 3.32 takes no more than 999 values."""

@@ -271,7 +271,7 @@ class TestAskedToEnd:
             must_change=None,
             jobs=1,
             skip_missing=False,
-            deliver=lambda new: delivered.extend(each.user.username for each in new),
+            deliver=lambda new, _: delivered.extend(each.user.username for each in new),
             done=delivered.append,
             stop=lambda: next(answers),
             note=lambda _: None,

@@ -11,8 +11,7 @@ from tests.faults.conftest import Proxied, Running, assert_new, assert_old, one_
 from tests.servers import OLD
 from zato_sso_reset import odb
 from zato_sso_reset.errors import CommitRefusedError, CommitUnknownError
-from zato_sso_reset.repository import NewPassword
-from zato_sso_reset.reset import reset_user_password
+from zato_sso_reset.reset import Outcome, reset_user_password
 from zato_sso_reset.server import ServerConfig
 
 Start = Callable[..., Running]
@@ -87,8 +86,8 @@ class TestUseCase:
         """Reset the password of `user1`, and do harm as it is delivered; return what was delivered."""
         delivered = []
 
-        def deliver(new: NewPassword) -> None:
-            delivered.append(new.password)
+        def deliver(outcome: Outcome) -> None:
+            delivered.append(outcome.new.password)
             harm()
 
         config = ServerConfig.read(proxied.server.path, env=os.environ, stdin=None, warn=pytest.fail)

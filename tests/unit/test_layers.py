@@ -26,9 +26,12 @@ ROOMS = [
     "hashing",
     "audit",
     "repository",
+    "access_repository",
     "schema",
     "tables",
     "odb",
+    "access",
+    "users",
     "server",
     "syslog",
     "overrides",
@@ -46,7 +49,7 @@ ROOMS = [
 
 ALLOWED = {
     "click": {"cli", "host"},
-    "sqlalchemy": {"repository", "schema", "tables", "odb"},
+    "sqlalchemy": {"repository", "access_repository", "schema", "tables", "odb"},
     "cryptography": {"secret_key", "quickstart"},
     "argon2": {"hashing"},
     "configobj": {"conf"},

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from zato_sso_reset.access import AccessChanges
 from zato_sso_reset.cli.command import Command, Failure
 from zato_sso_reset.cli.output import Report
 from zato_sso_reset.cli.result import open_standard_streams
@@ -29,7 +30,10 @@ class AuditedCommand(Command):
             raise
 
 
-def changes(*, must_change: bool | None) -> str:
+def changes(*, must_change: bool | None, access: AccessChanges) -> str:
     """Return the words for what of a user was changed."""
-    told = "" if must_change is None else f", must_change={str(must_change).lower()}"
-    return f"password, password_expiry{told}"
+    told = ["password", "password_expiry"]
+    if must_change is not None:
+        told.append(f"must_change={str(must_change).lower()}")
+    told += [name for name in ("unlock", "disable_totp", "revoke_access") if getattr(access, name)]
+    return ", ".join(told)

@@ -2,14 +2,16 @@
 
 import signal
 import textwrap
+from collections.abc import Sequence
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 import click
 
 from zato_sso_reset.errors import ZatoError, printable
-from zato_sso_reset.host import say
+from zato_sso_reset.host import ERRORS_AS_JSON, say
 
 PR_SET_DUMPABLE = 4
 """From linux/prctl.h."""
@@ -18,9 +20,10 @@ PR_SET_DUMPABLE = 4
 class Failure(click.ClickException):
     """An error of ours, on its way to the user and the exit code."""
 
-    def __init__(self, message: str, exit_code: int) -> None:
+    def __init__(self, message: str, exit_code: int, ctx: click.Context | None = None) -> None:
         super().__init__(message)
         self.exit_code = exit_code  # type: ignore[misc]
+        self.ctx = ctx
 
 
 class Command(click.Command):
@@ -53,6 +56,7 @@ class Command(click.Command):
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse, and tell how a username that looks like an option is given."""
         given = list(args)
+        ctx.meta[ERRORS_AS_JSON] = _asks_for_json(given)
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
@@ -71,14 +75,20 @@ class Command(click.Command):
         try:
             return super().invoke(ctx)
         except ZatoError as error:
-            raise Failure(str(error), error.exit_code) from None
+            raise Failure(str(error), error.exit_code, ctx) from None
         except (click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:  # noqa: BLE001 the last resort
-            raise Failure(_unforeseen(error, verbose=ctx.params.get("verbose", False)), 16) from None
+            raise Failure(_unforeseen(error, verbose=ctx.params.get("verbose", False)), 16, ctx) from None
         finally:
             if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # else it is ignored to the end
                 signal.signal(signal.SIGINT, on_interrupt)
+
+
+def _asks_for_json(args: Sequence[str]) -> bool:
+    """Tell whether errors are to be JSON, those of `args` themselves among them."""
+    options = list(args[: args.index("--")] if "--" in args else args)
+    return "--output=json" in options or ("--output", "json") in pairwise(options)
 
 
 def leave_no_core_dump() -> None:

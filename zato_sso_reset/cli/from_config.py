@@ -5,11 +5,15 @@ from pathlib import Path
 import click
 
 from zato_sso_reset.cli import command
+from zato_sso_reset.cli.change_user_password import change_user_password
 from zato_sso_reset.cli.reset_user_password import reset_user_password
 from zato_sso_reset.errors import ConfigError, printable
 from zato_sso_reset.host import hand_over
 
-_COMMANDS = {"sso_reset_user_password": reset_user_password}
+_COMMANDS = {
+    "sso_change_user_password": change_user_password,
+    "sso_reset_user_password": reset_user_password,
+}
 """What `command=` of a stored file may be, of ours."""
 
 

@@ -16,9 +16,10 @@ from typing import TYPE_CHECKING
 from zato_sso_reset.cli.output import Report
 from zato_sso_reset.cli.result import Result, warn_of_readers
 from zato_sso_reset.errors import ConfigError, FileNotMadeError, OutputError, printable
+from zato_sso_reset.files import sync_folder
 
 if TYPE_CHECKING:
-    from zato_sso_reset.repository import NewPassword
+    from zato_sso_reset.users import NewPassword
 
 
 _BEGINNING = b'{"username": "'
@@ -70,7 +71,7 @@ class Lines(ABC):
             OutputError: not all of them could be written.
         """
         self.count = len(new)
-        self._write("\n".join(map(_to_json, new)))
+        self._write("\n".join(json.dumps(each.record()) for each in new))
         self.total += len(new)
 
     @abstractmethod
@@ -126,7 +127,7 @@ class LinesFile(Lines):
             if not stat.S_ISREG(os.fstat(self._fd).st_mode):
                 raise FileNotMadeError(f"`{self._shown}` is not a regular file.")
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            _sync(path.parent)
+            sync_folder(path.parent)
         except FileExistsError:
             raise FileNotMadeError(already_there(path)) from None
         except BlockingIOError:
@@ -229,23 +230,3 @@ class LinesFile(Lines):
 
     def _not_ours(self, number: int) -> ConfigError:
         return ConfigError(f"`{self._shown}`, line {number}: not a line of this command's.")
-
-
-def _to_json(new: "NewPassword") -> str:
-    must_change = new.user.must_change if new.must_change is None else new.must_change
-    return json.dumps(
-        {
-            "username": new.user.username,
-            "password": new.password,
-            "password_expiry": f"{new.expires_at.isoformat(timespec='microseconds')}Z",
-            "must_change": must_change,
-        }
-    )
-
-
-def _sync(folder: Path) -> None:
-    """See that the name of a new file is on the disk too, where the folder may be opened."""
-    with suppress(OSError):
-        fd = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-        os.fsync(fd)
-        os.close(fd)

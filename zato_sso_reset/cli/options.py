@@ -1,12 +1,16 @@
 """The arguments and options that commands share."""
 
 import re
+from collections.abc import Callable
 from pathlib import Path
+from typing import Any, TypeVar
 from unicodedata import category
 
 import click
 
 from zato_sso_reset.errors import printable
+
+F = TypeVar("F", bound=Callable[..., Any])
 
 MAX_USERNAME = 191
 """Characters, the width of the column."""
@@ -21,13 +25,18 @@ MAX_DAYS_DIGITS = 7
 """Ten million days are 27,000 years."""
 
 
+def has_controls(text: str) -> bool:
+    """Tell whether a terminal would obey some of `text`, or could not show it."""
+    return any(category(c) in _CONTROLS for c in text)
+
+
 def username_type(text: str) -> str:
     """Return a username that Zato could have in its table."""
     if not text:
         raise click.BadParameter("It is empty.")
     if len(text) > MAX_USERNAME:
         raise click.BadParameter(f"`{printable(text, 40)}` is longer than {MAX_USERNAME} characters.")
-    if any(category(c) in _CONTROLS or ord(c) in _BIDI_CONTROLS for c in text):
+    if has_controls(text) or any(ord(c) in _BIDI_CONTROLS for c in text):
         shown = printable(text, 80)
         raise click.BadParameter(f"`{shown}` has control characters, or bytes that are not UTF-8.")
     return text
@@ -82,3 +91,32 @@ store_config_option = click.option(
     help="Write the arguments to zato.<now>.config in the current directory, for `zato from-config`.",
 )
 verbose_option = click.option("--verbose", is_flag=True, help="Tell on stderr what was found where.")
+output_file_option = click.option(
+    "--output-file",
+    type=click.Path(path_type=Path),
+    metavar="FILE",
+    help="A new file for the result, instead of stdout. Its owner alone can read it.",
+)
+dry_run_option = click.option(
+    "--dry-run", is_flag=True, help="Do everything but the change, and tell what would be changed."
+)
+unlock_option = click.option("--unlock", is_flag=True, help="Unlock the user too, where locked.")
+disable_totp_option = click.option(
+    "--disable-totp", is_flag=True, help="Turn TOTP off too: the password alone logs in then."
+)
+revoke_access_option = click.option(
+    "--revoke-access",
+    is_flag=True,
+    help="End open sessions too, and void the password-reset links that were sent.",
+)
+
+
+def output_option(*formats: str) -> Callable[[F], F]:
+    """Return an option for the format of the result, the first of which is the default."""
+    return click.option(
+        "--output",
+        type=click.Choice(formats),
+        default=formats[0],
+        metavar="|".join(formats),
+        help=f"What the result looks like. Without it, {formats[0]}.",
+    )

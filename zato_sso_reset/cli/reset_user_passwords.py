@@ -1,33 +1,34 @@
 """`zato sso reset-user-passwords`."""
 
-import io
 import os
 import sys
 from contextlib import ExitStack, closing, redirect_stdout, suppress
 from functools import partial
 from itertools import islice
 from pathlib import Path
-from typing import TYPE_CHECKING, BinaryIO, NoReturn, TextIO, cast
+from typing import TYPE_CHECKING, BinaryIO, NoReturn
 
 import click
 
+from zato_sso_reset.access import AccessChanged, AccessChanges
 from zato_sso_reset.cli import command, options
 from zato_sso_reset.cli.audited import AuditedCommand, changes
 from zato_sso_reset.cli.lines import Delivered, Lines, LinesFile, LinesStdout, already_there
 from zato_sso_reset.cli.output import Report, read_server, reporting
+from zato_sso_reset.cli.progress import progress_bar, so_far
 from zato_sso_reset.cli.result import Result, open_standard_streams
+from zato_sso_reset.cli.resume import cut, taken
 from zato_sso_reset.cli.users_file import UsersFile, usernames_of
 from zato_sso_reset.errors import (
     CommitRefusedError,
     CommitUnknownError,
-    ConfigError,
     FileNotMadeError,
     UserNotFoundError,
     ZatoError,
-    printable,
 )
 from zato_sso_reset.host import say
 from zato_sso_reset.limits import signals_noted
+from zato_sso_reset.who import host, operating_user
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -36,26 +37,8 @@ if TYPE_CHECKING:
 
     from zato_sso_reset.audit import Audit
     from zato_sso_reset.odb import ODB
-    from zato_sso_reset.repository import NewPassword
     from zato_sso_reset.selection import Selection, Usernames
-    from zato_sso_reset.server import ServerConfig
-
-
-class _Terminal(io.TextIOBase):
-    """stderr, which may go away, as when a line is cut: no reason to stop."""
-
-    def isatty(self) -> bool:
-        return bool(sys.stderr and sys.stderr.isatty())
-
-    def write(self, text: str) -> int:
-        with suppress(OSError):
-            sys.stderr.write(text)
-            sys.stderr.flush()
-        return len(text)
-
-
-class _DryRun(Exception):  # noqa: N818 what it says is all there is to it
-    """Rolls the transaction back."""
+    from zato_sso_reset.users import NewPassword
 
 
 @click.command("reset-user-passwords", cls=AuditedCommand)
@@ -101,6 +84,9 @@ class _DryRun(Exception):  # noqa: N818 what it says is all there is to it
     is_flag=True,
     help="Go on with --output-file after a run that did not end.",
 )
+@options.unlock_option
+@options.disable_totp_option
+@options.revoke_access_option
 @options.store_log_option
 @options.verbose_option
 @click.pass_obj
@@ -119,6 +105,9 @@ def reset_user_passwords(
     yes: bool,
     dry_run: bool,
     resume: bool,
+    unlock: bool,
+    disable_totp: bool,
+    revoke_access: bool,
     store_log: bool,
     verbose: bool,
 ) -> None:
@@ -133,13 +122,11 @@ def reset_user_passwords(
         raise click.UsageError(
             "Give either --users-from FILE, or --all with any number of --exclude USERNAME."
         )
-    if resume and to_stdout:
-        raise click.UsageError("--resume goes on with a file, and --output-file is stdout.")
-    if not (yes or dry_run or (sys.stdin and sys.stdin.isatty())):
-        raise click.UsageError("There is no terminal to ask on. Add --yes.")
+    _check_usage(must_ask=not (yes or dry_run), resume_stdout=resume and to_stdout)
     result = Result(sys.stdout, otherwise="What there is of the last lines is void.") if to_stdout else None
     open_standard_streams(0, 1, 2)
     command.leave_no_core_dump()
+    access = AccessChanges(unlock, disable_totp, revoke_access, f"{operating_user()}@{host()}")
     from zato_sso_reset import bulk, reset
     from zato_sso_reset.odb import ODB
 
@@ -153,7 +140,7 @@ def reset_user_passwords(
         delivered = Delivered(reset.utc_now())
         if resume:
             lines = stack.enter_context(closing(LinesFile(output_file, resume=True)))
-            delivered = _taken(lines.delivered(), server, odb)
+            delivered = taken(lines.delivered(), server, odb)
         selection = _select(odb, users_from, exclude, delivered)
         _check(selection, report, skip_missing=skip_missing)
         total = len(selection.usernames)
@@ -170,21 +157,34 @@ def reset_user_passwords(
             odb,
             expiry=expiry,
             must_change=must_change,
+            access=access,
             jobs=jobs or _cores(),
             skip_missing=skip_missing or all_users,
             note=report.note,
         )
         if dry_run:
-            with suppress(_DryRun):
-                change(islice(selection.usernames, 1), deliver=_roll_back, done=bool, stop=bool)
+
+            def roll_back(*_: object) -> NoReturn:
+                raise reset.DryRun
+
+            with suppress(reset.DryRun):
+                change(islice(selection.usernames, 1), deliver=roll_back, done=bool, stop=bool)
             say(f"Would reset the passwords of {users}. Nothing was changed.")
             return
         if isinstance(lines, LinesFile):
-            _cut(lines, delivered, report)
+            cut(lines, delivered, report)
         lines = lines or stack.enter_context(closing(LinesFile(output_file, resume=False)))
         stack.callback(lines.warn_of_readers, report)
-        tell = partial(audit.changed, changes(must_change=must_change))
-        _run(change, selection.usernames, lines, report, tell)
+        tell = partial(audit.changed, changes(must_change=must_change, access=access))
+        changed = _run(change, selection.usernames, lines, report, tell)
+        report.tell_beside(changed.describe(access))
+
+
+def _check_usage(*, must_ask: bool, resume_stdout: bool) -> None:
+    if resume_stdout:
+        raise click.UsageError("--resume goes on with a file, and --output-file is stdout.")
+    if must_ask and not (sys.stdin and sys.stdin.isatty()):
+        raise click.UsageError("There is no terminal to ask on. Add --yes.")
 
 
 def _run(
@@ -193,23 +193,25 @@ def _run(
     lines: Lines,
     report: Report,
     tell: "Callable[..., None]",
-) -> None:
+) -> AccessChanged:
     """Reset them, tell the audit trail of each, and all of how far that went."""
     batch: Sequence[NewPassword] = ()
+    changed = changed_in_all = AccessChanged()
 
-    def deliver(new: "Sequence[NewPassword]") -> None:
-        nonlocal batch
+    def deliver(new: "Sequence[NewPassword]", beside: AccessChanged) -> None:
+        nonlocal batch, changed
         lines.write(new)
-        batch = new
+        batch, changed = new, beside
 
     def done(count: int) -> None:
-        nonlocal batch
+        nonlocal batch, changed, changed_in_all
         for new in batch:
             tell(new.user.username)
-        batch = ()
+        changed_in_all += changed
+        batch, changed = (), AccessChanged()
         bar.update(count)
 
-    with _progress_bar(len(usernames)) as bar, signals_noted() as stopped:
+    with progress_bar(len(usernames)) as bar, signals_noted() as stopped:
         try:
             change(usernames, deliver=deliver, done=done, stop=stopped)
         except ZatoError as error:
@@ -219,44 +221,19 @@ def _run(
             raise _explained(error, lines, bar) from None
         number = stopped()
     if number and bar.pos < len(usernames):
-        message = f"Stopped. {_so_far(bar)} {lines.how_to_go_on}"
+        message = f"Stopped. {so_far(bar)} {lines.how_to_go_on}"
         report.error(message)
         raise command.Failure(message, 128 + number)
     if left_out := bar.pos - lines.total:
         report.warn(f"{left_out} user(s) went meanwhile, or are not approved any more. They are left out.")
-    report.note(_so_far(bar))
+    report.note(so_far(bar))
     say(f"Reset the passwords of {lines.total} user(s).")
+    return changed_in_all
 
 
 def _cores() -> int:
     """Return how many cores this process may use."""
     return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-
-
-def _taken(delivered: Delivered, server: "ServerConfig", odb: "ODB") -> Delivered:
-    """Leave out a last batch that the database did not take."""
-    from zato_sso_reset.bulk import took_place
-
-    last, previous = delivered.last, delivered.previous
-    stored = partial(took_place, server, odb, written_at=delivered.written_at)
-    if not last.passwords or stored(last.passwords):
-        return delivered
-    if previous.passwords and not stored(previous.passwords):
-        raise ConfigError(
-            "The last passwords of --output-file are not this server's. Give the PATH of theirs."
-        )
-    left = delivered.usernames - last.passwords.keys()
-    return Delivered(delivered.written_at, left, end=last.offset, void=len(last.passwords))
-
-
-def _cut(lines: LinesFile, delivered: Delivered, report: Report) -> None:
-    """Cut off what the database did not take; where that is all there is, it is kept beside the file."""
-    if delivered.void:
-        kept = ""
-        if not delivered.usernames:  # nothing shows that the file is not another server's
-            kept = f" They are kept in `{printable(str(lines.keep()))}`."
-        report.warn(f"The last {delivered.void} line(s) were never stored, and are replaced.{kept}")
-    lines.cut(delivered.end)
 
 
 def _select(
@@ -278,28 +255,6 @@ def _check(selection: "Selection", report: Report, *, skip_missing: bool) -> Non
         report.warn(f"{problems}. They are left out; a user who is there twice is reset once.")
 
 
-def _roll_back(_new: object) -> NoReturn:
-    raise _DryRun
-
-
-def _progress_bar(total: int) -> "ProgressBar[int]":
-    """Return a bar with rate and time left, which is seen where stderr is a terminal."""
-    terminal = _Terminal()
-    bar = click.progressbar(
-        length=total,
-        label="Resetting",
-        file=cast("TextIO", terminal),
-        hidden=not terminal.isatty(),
-        show_pos=True,
-    )
-    bar.item_show_func = lambda _: f"{1 / bar.time_per_iteration:.0f} a second" if bar.avg else None
-    return bar
-
-
-def _so_far(bar: "ProgressBar[int]") -> str:
-    return f"{bar.pos} of {bar.length} users are done."
-
-
 def _explained(error: ZatoError, lines: Lines, bar: "ProgressBar[int]") -> ZatoError:
     """Return an error that tells what became of the batch at hand, and how to go on."""
     message = str(error)
@@ -313,4 +268,4 @@ def _explained(error: ZatoError, lines: Lines, bar: "ProgressBar[int]") -> ZatoE
         message = f"It is unknown whether the passwords of the last {lines.count} user(s) were stored."
     elif not bar.pos:
         return type(error)(message)
-    return type(error)(f"{message} So far, {_so_far(bar)} {lines.how_to_go_on}")
+    return type(error)(f"{message} So far, {so_far(bar)} {lines.how_to_go_on}")

@@ -1,15 +1,17 @@
-"""Where a result goes: stdout, seen to before anything else."""
+"""Where a result goes: stdout, seen to before anything else, or a new file."""
 
 import fcntl
 import os
 import select
 import stat
 from contextlib import suppress
+from pathlib import Path
 from typing import TYPE_CHECKING, TextIO
 
 import click
 
-from zato_sso_reset.errors import OutputError
+from zato_sso_reset.errors import FileNotMadeError, OutputError, printable
+from zato_sso_reset.files import new_private_file, sync_folder
 from zato_sso_reset.limits import time_limit
 
 if TYPE_CHECKING:
@@ -37,6 +39,9 @@ class Result:
         if self._fd is not None:
             _check_writable(self._fd)
 
+    def take_back(self) -> None:
+        """Leave it: whoever reads stdout has it."""
+
     def warn_of_readers(self, report: "Report") -> None:
         """Tell where the result is in a file that other users can read."""
         if self._fd is not None:
@@ -54,6 +59,48 @@ class Result:
         encoding = self._stream.encoding or "utf-8"
         if reason := _write(self._fd, f"{line}\n".encode(encoding, "backslashreplace")):
             raise OutputError(f"The result could not be written to stdout: {reason}. {self._otherwise}")
+
+
+class ResultFile:
+    """A new file that its owner alone can read, made only when its line is there."""
+
+    def __init__(self, path: Path) -> None:
+        """See that there is nothing at `path`.
+
+        Raises:
+            FileNotMadeError: there is.
+        """
+        open_standard_streams(0, 1, 2)
+        if os.path.lexists(path):
+            raise FileNotMadeError(f"`{printable(str(path))}` is there already. Give another --output-file.")
+        self._path = path
+
+    def write_line(self, line: str) -> None:
+        """Make the file, write `line`, and wait until both are on the disk; else leave nothing there.
+
+        Raises:
+            FileNotMadeError: the file can't be made.
+            OutputError: not all of the line could be written.
+        """
+        file = new_private_file(self._path)
+        try:
+            with file:
+                file.write(f"{line}\n")
+                file.flush()
+                os.fsync(file.fileno())
+        except OSError as error:
+            self.take_back()
+            raise OutputError(
+                f"`{printable(str(self._path))}` can't be written to: {error.strerror}. Nothing was changed."
+            ) from None
+        sync_folder(self._path.parent)
+
+    def take_back(self) -> None:
+        """Remove what is void."""
+        self._path.unlink(missing_ok=True)
+
+    def warn_of_readers(self, report: "Report") -> None:
+        """Leave it: there are none."""
 
 
 def open_standard_streams(*numbers: int) -> None:

@@ -1,0 +1,99 @@
+"""Sessions, locks, TOTP, password-reset links and linked accounts, in a server's database."""
+
+from collections.abc import Collection, Sequence
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
+
+from sqlalchemy import Connection, TableClause, delete, false, func, literal, or_, select, true, update
+
+from zato_sso_reset.access import Access, AccessChanged, AccessChanges
+from zato_sso_reset.errors import DatabaseUnavailableError
+from zato_sso_reset.schema import columns_of
+from zato_sso_reset.tables import attributes, linked_accounts, links, sessions, users
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement, Delete, Update
+
+    from zato_sso_reset.users import User
+
+_TOTP = ("zato_sso_user", "is_totp_enabled")
+
+PAST = timedelta(minutes=1)
+"""How long ago a voided link expired: a server's clock may be behind, and MySQL rounds up."""
+
+
+class AccessRepository:
+    """Reads and changes access in the transaction of `connection`, which somebody else commits."""
+
+    def __init__(self, connection: Connection) -> None:
+        self._connection = connection
+
+    def look(self, user: "User", now: datetime) -> Access:
+        """Return how a user's account stands at `now`, naive UTC."""
+        there = columns_of(self._connection)
+
+        def count(table: TableClause, *conditions: "ColumnElement[bool]") -> "ColumnElement[int]":
+            if table.name not in {name for name, _ in there}:
+                return literal(0)
+            return select(func.count()).select_from(table).where(*conditions).scalar_subquery()
+
+        query = select(
+            users.c.is_totp_enabled if _TOTP in there else false(),
+            count(sessions, sessions.c.user_id == user.id, sessions.c.expiration_time > now),
+            count(links, links.c.user_id == user.user_id, _pending(now)),
+            count(linked_accounts, linked_accounts.c.user_id == user.user_id),
+        )
+        totp, *counts = self._connection.execute(query.where(users.c.id == user.id)).one()
+        return Access(user.is_locked, bool(totp), *counts)
+
+    def change(self, of: Sequence["User"], changes: AccessChanges, now: datetime) -> AccessChanged:
+        """Make `changes` for these users, and return what was changed.
+
+        Raises:
+            DatabaseUnavailableError: the database lacks what one of them needs.
+        """
+        if not (changes.unlock or changes.disable_totp or changes.revoke_access):
+            return AccessChanged()
+        there = columns_of(self._connection)
+        theirs = users.c.id.in_([user.id for user in of])
+        unlocked = totp_disabled = 0
+        if changes.unlock:
+            values = {"is_locked": False, "locked_time": now, "locked_by": changes.by}
+            unlocked = self._run(update(users).where(theirs, users.c.is_locked == true()).values(values))
+        if changes.disable_totp:
+            if _TOTP not in there:
+                raise DatabaseUnavailableError(
+                    "This database is of a Zato without TOTP, so there is none to turn off. "
+                    "Leave out --disable-totp."
+                )
+            on = users.c.is_totp_enabled == true()
+            totp_disabled = self._run(update(users).where(theirs, on).values(is_totp_enabled=False))
+        revoked = self._revoke(of, now, there) if changes.revoke_access else (0, 0)
+        return AccessChanged(unlocked, totp_disabled, *revoked)
+
+    def _revoke(
+        self, of: Sequence["User"], now: datetime, there: Collection[tuple[str, str]]
+    ) -> tuple[int, int]:
+        """Remove sessions with their attributes, and void links; return how many of each."""
+        user_ids = [user.user_id for user in of]
+        ended = voided = 0
+        theirs = sessions.c.user_id.in_([user.id for user in of])
+        if ("zato_sso_attr", "ust") in there:  # SQLite does not cascade by itself
+            of_sessions = attributes.c.ust.in_(select(sessions.c.ust).where(theirs))
+            by_index = attributes.c.user_id.in_(user_ids)
+            self._run(delete(attributes).where(by_index, of_sessions))
+        ended = self._run(delete(sessions).where(theirs))
+        if ("zato_sso_password_reset", "user_id") in there:
+            valid = update(links).where(links.c.user_id.in_(user_ids), _pending(now))
+            past = now - PAST
+            voided = self._run(valid.values(expiration_time=past, reset_key_exp_time=past))
+        return ended, voided
+
+    def _run(self, statement: "Update | Delete") -> int:
+        return self._connection.execute(statement).rowcount
+
+
+def _pending(now: datetime) -> "ColumnElement[bool]":
+    """Return the condition of a link that could still be used: followed, it lasts by another time."""
+    lasts = or_(links.c.expiration_time > now, links.c.reset_key_exp_time > now)
+    return (links.c.is_password_reset == false()) & lasts

@@ -1,0 +1,88 @@
+"""`zato sso change-user-password`."""
+
+import json
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from zato_sso_reset.cli.audited import AuditedCommand
+from zato_sso_reset.cli.one_user import Request, as_json, parameters, set_password
+from zato_sso_reset.cli.options import has_controls
+from zato_sso_reset.limits import interruptible
+
+if TYPE_CHECKING:
+    from zato_sso_reset.audit import Audit
+    from zato_sso_reset.cli.output import Report
+    from zato_sso_reset.reset import Outcome
+
+MAX_INPUT = 4096
+"""Bytes of stdin. Stock Zato takes passwords of at most 256 characters."""
+
+
+@click.command("change-user-password", cls=AuditedCommand)
+@parameters("text", "json")
+@click.option("--password-stdin", is_flag=True, help="Read the password from stdin, which is one line.")
+@click.option(
+    "--password",
+    metavar="PASSWORD",
+    help="The password; other users of this machine can see it. For scripts written for the stock command.",
+)
+@click.pass_obj
+def change_user_password(
+    audit: "Audit", /, *, password_stdin: bool, password: str | None, **given: Any
+) -> None:
+    """Change a user's password to one of your choice.
+
+    PATH is the directory of a Zato server, which may be running or not. The password is asked for, twice,
+    and not shown; or read from stdin. It must be one that the server's password policy takes.
+    """
+    if password_stdin and password is not None:
+        raise click.UsageError("Give one of --password-stdin and --password.")
+    if not (password_stdin or password is not None or (sys.stdin and sys.stdin.isatty())):
+        raise click.UsageError("There is no terminal to ask on. Add --password-stdin.")
+
+    def choose(report: "Report") -> str:
+        if password is not None:
+            report.warn("--password shows the password to all users of this machine. Use --password-stdin.")
+            return _checked(password)
+        return _checked(_from_stdin() if password_stdin else _asked_for())
+
+    set_password(
+        Request(**given),
+        audit,
+        verb="change",
+        to_store={"password_stdin": True} if password_stdin else {},
+        choose=choose,
+        formats={
+            "text": lambda done: f"Changed password for user `{done.new.user.username}`",
+            "json": _to_json,
+        },
+    )
+
+
+def _asked_for() -> str:
+    with interruptible():
+        return str(click.prompt("New password", hide_input=True, confirmation_prompt=True, err=True))
+
+
+def _from_stdin() -> str:
+    """Return what stdin has, without the end of its line; a key1 before it was taken already."""
+    data = sys.stdin.buffer.read(MAX_INPUT + 1) if sys.stdin else b""
+    if len(data) > MAX_INPUT:
+        raise click.UsageError(f"The password on stdin is longer than {MAX_INPUT} bytes.")
+    return data.decode(errors="surrogateescape").removesuffix("\n").removesuffix("\r")
+
+
+def _checked(password: str) -> str:
+    """Return a password that could be typed at a login."""
+    if not password:
+        raise click.UsageError("The password is empty.")
+    if has_controls(password):
+        raise click.UsageError("The password has a line end or control character, or is not UTF-8.")
+    return password
+
+
+def _to_json(done: "Outcome") -> str:
+    """Return it without the password, which the administrator knows."""
+    return json.dumps({name: value for name, value in as_json(done).items() if name != "password"})
