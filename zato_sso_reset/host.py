@@ -57,7 +57,9 @@ class PluginGroup(click.Group):
         self, ctx: click.Context, args: list[str]
     ) -> tuple[str | None, click.Command | None, list[str]]:
         """Find the command that `args` begin with; what no plugin offers goes to the stock `zato`."""
-        if args[0] not in self._plugins() and args[0][:1] != "-" and not ctx.resilient_parsing:
+        if command := self.get_command(ctx, args[0]):
+            return args[0], command, args[1:]
+        if args[0][:1] != "-" and not ctx.resilient_parsing:
             hand_over([*_names(ctx), *args], asked_for=args[0])
         return super().resolve_command(ctx, args)
 
