@@ -194,7 +194,7 @@ def busy_server(server: Server) -> Iterator[None]:
 
     def loop(statement: str) -> None:
         with server.database.connect() as connection:
-            while not over.wait(0.005):
+            while not over.wait(0.02):
                 run(connection, statement)
 
     statements = (
