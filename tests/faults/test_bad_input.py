@@ -1,5 +1,6 @@
-"""The table of bad input, row by row, with real processes; then the three parsers, with whatever comes.
+"""The table of bad input, row by row; then the three parsers, with whatever comes.
 
+What might hang, or gets its arguments as bytes, runs as a process of its own, the rest in this one.
 A row's tests begin with its name. Each refusal is one line on stderr, nothing on stdout, nothing changed.
 """
 
@@ -89,15 +90,21 @@ class TestUsername:
             ("user1\n", r"user1\n"),
             ("\u202euser1", r"\u202euser1"),
             ("user1\u2066", r"user1\u2066"),
-            ("user1\udcff", r"user1\udcff"),
         ],
     )
-    def test_is_none(self, sqlite_server: Server, refuse_in_time: Refuse, username: str, shown: str) -> None:
-        """Username: empty, too long, with what a terminal obeys, or not UTF-8; shown escaped and short."""
-        message = refuse_in_time(sqlite_server, 2, sqlite_server.path, username)
+    def test_is_none(self, sqlite_server: Server, refuse: Refuse, username: str, shown: str) -> None:
+        """Username: empty, too long, or with what a terminal obeys; shown escaped and short."""
+        message = refuse(sqlite_server, 2, sqlite_server.path, username)
 
         assert shown in message
         assert len(message) < 250
+
+    @pytest.mark.parametrize(
+        ("username", "shown"), [("user1\udcff", r"user1\udcff"), ("\x1b[31muser1", r"\x1b[31muser1")]
+    )
+    def test_is_bytes(self, sqlite_server: Server, refuse_in_time: Refuse, username: str, shown: str) -> None:
+        """Username: not UTF-8, or with what a terminal obeys, as a process gets it."""
+        assert shown in refuse_in_time(sqlite_server, 2, sqlite_server.path, username)
 
     def test_has_nul(self, sqlite_server: Server, invoke: Invoke) -> None:
         """Username: NUL, which no process can be given."""
@@ -125,12 +132,12 @@ class TestUsername:
         for username in ("ali\N{COMBINING ACUTE ACCENT}ce", "' OR 1=1 --", "%", "_____"):
             assert "No such user" in refuse(server, 22, server.path, username)
 
-    def test_begins_with_a_hyphen(self, sqlite_server: Server, refuse: Refuse, process: Process) -> None:
+    def test_begins_with_a_hyphen(self, sqlite_server: Server, refuse: Refuse, invoke: Invoke) -> None:
         """A hyphen: taken for an option, with the hint that helps."""
         insert_user(sqlite_server, 9, "-bob", {})
 
         assert "`-- -bob`" in refuse(sqlite_server, 2, sqlite_server.path, "-bob")
-        done = process(*RESET, sqlite_server.path, "--", "-bob")
+        done = invoke(*RESET, sqlite_server.path, "--", "-bob")
         match = LINE.fullmatch(done.stdout)
         assert match, done.stderr
         assert sqlite_server.opens("-bob", match["password"])
@@ -169,13 +176,13 @@ class TestOptions:
             sqlite_server, 2, "--must-change", text, sqlite_server.path, "user1"
         )
 
-    def test_given_twice(self, sqlite_server: Server, process: Process) -> None:
+    def test_given_twice(self, sqlite_server: Server, invoke: Invoke) -> None:
         """An option given twice: the last one counts."""
         twice = ("--expiry", "9", "--must-change", "yes", "--expiry", "2", "--must-change", "no")
         sqlite_server.database.run("UPDATE zato_sso_user SET password_must_change = 1")
-        done = process(*RESET, *twice, "--verbose", sqlite_server.path, "user1")
+        done = invoke(*RESET, *twice, "--verbose", sqlite_server.path, "user1")
 
-        assert done.returncode == 0
+        assert done.exit_code == 0
         assert "Expiry: 2 days" in done.stderr
         assert sqlite_server.database.row("user1")["password_must_change"] == 0
 
@@ -188,31 +195,38 @@ class TestFiles:
         ("harm", "told"),
         [
             (Path.mkdir, "Is a directory"),
-            (os.mkfifo, "not a regular file"),
-            (lambda path: path.symlink_to("/dev/zero"), "not a regular file"),
             (lambda path: path.write_bytes(b"#" * (1024 * 1024 + 1)), "larger than 1 MiB"),
             (lambda path: path.write_bytes(b"\n\x7fELF\0S3cr3t"), "line 2"),
             (lambda path: path.write_bytes(b"[main]\nx=1\ny=S3cr3t\xff\n"), "line 3"),
             (lambda path: path.write_bytes("[main]\n".encode("utf-16")), "line 1"),
         ],
-        ids=["folder", "FIFO", "device", "large", "binary", "not UTF-8", "UTF-16"],
+        ids=["folder", "large", "binary", "not UTF-8", "UTF-16"],
     )
     def test_is_none(
-        self,
-        sqlite_server: Server,
-        refuse_in_time: Refuse,
-        file: str,
-        harm: Callable[[Path], object],
-        told: str,
+        self, sqlite_server: Server, refuse: Refuse, file: str, harm: Callable[[Path], object], told: str
     ) -> None:
         """A config file: whatever else it is, it is named at once, and its line, but not what it holds."""
         path = sqlite_server.repo / file
         path.unlink(missing_ok=True)
         harm(path)
-        message = refuse_in_time(sqlite_server, 78)
+        message = refuse(sqlite_server, 78)
 
         assert f"`{path}`" in message
         assert told in message
+
+    @pytest.mark.parametrize("file", FILES)
+    @pytest.mark.parametrize(
+        "harm", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["FIFO", "device"]
+    )
+    def test_has_no_end(
+        self, sqlite_server: Server, refuse_in_time: Refuse, file: str, harm: Callable[[Path], object]
+    ) -> None:
+        """A config file that is a FIFO or a device: nothing waits for it, and it is named at once."""
+        path = sqlite_server.repo / file
+        path.unlink(missing_ok=True)
+        harm(path)
+
+        assert f"`{path}` is not a regular file" in refuse_in_time(sqlite_server, 78)
 
     @pytest.mark.parametrize(
         ("file", "exit_code"), [("secrets.conf", 23), ("server.conf", 78), ("sso.conf", 78)]
@@ -348,11 +362,11 @@ class TestSettings:
             ("\N{GREEK SMALL LETTER ZETA}\N{CYRILLIC SMALL LETTER A}t\u00f6.db", "\u03b6\u0430t\u00f6.db"),
         ],
     )
-    def test_value(self, sqlite_server: Server, process: Process, written: str, read: str) -> None:
+    def test_value(self, sqlite_server: Server, invoke: Invoke, written: str, read: str) -> None:
         """A value with `#`, `,`, quotes, `$NAME`, non-ASCII: the database of that very name is changed."""
         shutil.move(sqlite_server.database.name, read)
         sqlite_server.edit("server.conf", "odb", db_name=written)
-        done = process(*RESET, sqlite_server.path, "user1", env={**os.environ, "NAME": "named.db"})
+        done = invoke(*RESET, sqlite_server.path, "user1", env={"NAME": "named.db"})
 
         moved = replace(sqlite_server, database=Database("sqlite", read))
         match = LINE.fullmatch(done.stdout)
@@ -403,23 +417,31 @@ class TestDatabase:
             ("folder", Path.mkdir),
             ("text", lambda path: path.write_text("This is no database. " * 100)),
             ("empty", Path.touch),
-            ("fifo", os.mkfifo),
-            ("/dev/zero", Path.exists),
             ("text/zato.db", lambda path: path.parent.write_text("")),
             ("x" * 300, str),
         ],
-        ids=["missing", "folder", "text", "empty", "FIFO", "device", "below a file", "too long"],
+        ids=["missing", "folder", "text", "empty", "below a file", "too long"],
     )
     def test_sqlite_file(
-        self, sqlite_server: Server, refuse_in_time: Refuse, db_name: str, harm: Callable[[Path], object]
+        self, sqlite_server: Server, refuse: Refuse, db_name: str, harm: Callable[[Path], object]
     ) -> None:
         """SQLite file: missing, of another kind, or without the tables; never made, never changed."""
         harm(Path(db_name))
         sqlite_server.edit("server.conf", "odb", db_name=db_name)
         before = [(path, path.lstat().st_mtime_ns) for path in Path().rglob("*")]
 
-        assert f"`{db_name[:100]}" in refuse_in_time(sqlite_server, 69)
+        assert f"`{db_name[:100]}" in refuse(sqlite_server, 69)
         assert [(path, path.lstat().st_mtime_ns) for path in Path().rglob("*")] == before
+
+    @pytest.mark.parametrize("db_name", ["fifo", "/dev/zero"])
+    def test_sqlite_file_has_no_end(
+        self, sqlite_server: Server, refuse_in_time: Refuse, db_name: str
+    ) -> None:
+        """SQLite file: a FIFO or a device, which nothing waits for."""
+        os.mkfifo("fifo")
+        sqlite_server.edit("server.conf", "odb", db_name=db_name)
+
+        assert f"`{db_name}` is not a file" in refuse_in_time(sqlite_server, 69)
 
     @pytest.mark.parametrize(
         ("harm", "undo"),
@@ -432,14 +454,14 @@ class TestDatabase:
         ],
         ids=["no such table", "another schema"],
     )
-    def test_tables(self, server: Server, process: Process, harm: str, undo: str) -> None:
+    def test_tables(self, server: Server, invoke: Invoke, harm: str, undo: str) -> None:
         """No such table, another schema: told that it may not be the right database."""
         before = server.database.dump("zato_sso_user")
         server.database.run(f"ALTER {harm}")
-        done = process(*RESET, server.path, "user1")
+        done = invoke(*RESET, server.path, "user1")
         server.database.run(f"ALTER {undo}")
 
-        check_refusal(done.returncode, done.stdout, done.stderr, 69)
+        check_refusal(done.exit_code, done.stdout, done.stderr, 69)
         assert "no zato_sso_user table as Zato makes it" in done.stderr
         assert server.database.dump("zato_sso_user") == before
 
