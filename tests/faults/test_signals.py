@@ -38,7 +38,15 @@ class TestKilled:
         assert_new(server, stdout)
 
 
-@pytest.mark.parametrize("signal", SIGNALS)
+@pytest.mark.parametrize(
+    ("server", "signal"),
+    [
+        *(("sqlite", signal) for signal in SIGNALS),
+        ("postgresql", "SIGINT"),
+        ("mysql", "SIGTERM"),
+    ],
+    indirect=["server"],
+)
 class TestAskedToEnd:
     """The signals of a shell, a terminal and a service manager."""
 
