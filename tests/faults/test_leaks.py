@@ -7,13 +7,14 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 
 from tests.conftest import AUDIT, ZATO
 from tests.databases import PASSWORD
 from tests.faults.conftest import Running, environment
 from tests.faults.loops import printed_password
 from tests.servers import OLD, Server
-from tests.syslog import unix_listener
+from tests.syslog import Listener, unix_listener
 from zato_sso_reset.errors import ZatoError
 from zato_sso_reset.reset import reset_user_password
 from zato_sso_reset.server import ServerConfig
@@ -105,9 +106,9 @@ def database_refuses(server: Server) -> None:
     server.edit("server.conf", "odb", password=f'"{PASSWORD}"')
 
 
-BREAK = (
-    trigger_tells,
-    value_does_not_fit,
+BREAK_DATABASE = (trigger_tells, value_does_not_fit, database_refuses)
+
+BREAK_FILE = (
     another_key,
     no_key,
     malformed_ini,
@@ -117,7 +118,6 @@ BREAK = (
     bad_port,
     at_in_password,
     question_mark_in_password,
-    database_refuses,
 )
 
 
@@ -142,35 +142,60 @@ def reset(server: Server) -> None:
     )
 
 
+VERBOSE_RESET = ("sso", "reset-user-password", "--verbose", "--store-log", "--store-config")
+
+
+@pytest.fixture
+def audited(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Listener]:
+    """A syslog of the test's own."""
+    monkeypatch.setenv(AUDIT, f"{tmp_path}/log")
+    with unix_listener(tmp_path / "log") as listener:
+        yield listener
+
+
+def assert_untold(server: Server, exit_code: int, stdout: str, stderr: str, line: str) -> None:
+    """See that neither stdout, stderr, syslog's line nor the two files of a failed reset have a secret."""
+    kept = [path.read_text() for path in Path.cwd().iterdir()]
+    assert exit_code in {69, 77, 78}, stderr
+    assert len(kept) == 2
+    for text in (stdout, stderr, line, *kept):
+        for secret in secrets_of(server):
+            assert secret not in text
+    assert "Traceback" not in stderr
+
+
 class TestErrors:
     """Every error path, with secrets in play."""
 
-    @pytest.mark.parametrize("harm", BREAK, ids=lambda harm: harm.__name__)
-    def test_nothing_is_told(
-        self, server: Server, harm: Callable[[Server], None], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-    ) -> None:
+    @pytest.mark.parametrize("harm", BREAK_DATABASE, ids=lambda harm: harm.__name__)
+    def test_nothing_is_told(self, server: Server, harm: Callable[[Server], None], audited: Listener) -> None:
         """Neither stdout, stderr, log, stored arguments nor syslog have a secret; the old password stays."""
-        monkeypatch.setenv(AUDIT, f"{tmp_path}/log")
         stored = server.database.row("user1")["password"]
         harm(server)
-        argv = [str(ZATO), "sso", "reset-user-password", "--verbose", "--store-log", "--store-config"]
-        argv += [str(server.path), "user1"]
-        with unix_listener(tmp_path / "log") as listener:
-            done = subprocess.run(argv, env=environment(), capture_output=True, text=True, check=False)
-            line = listener.line()
-        kept = [path.read_text() for path in Path.cwd().iterdir()]
+        argv = [str(ZATO), *VERBOSE_RESET, str(server.path), "user1"]
+        done = subprocess.run(argv, env=environment(), capture_output=True, text=True, check=False)
 
-        assert done.returncode in {69, 77, 78}, done.stderr
-        assert len(kept) == 2
-        for text in (done.stdout, done.stderr, line.raw, *kept):
-            for secret in secrets_of(server):
-                assert secret not in text
-        assert "Traceback" not in done.stderr
+        assert_untold(server, done.returncode, done.stdout, done.stderr, audited.line().raw)
         assert server.database.run("SELECT password FROM zato_sso_user WHERE username = 'user1'") == [
             (stored,)
         ]
 
-    @pytest.mark.parametrize("harm", BREAK, ids=lambda harm: harm.__name__)
+    @pytest.mark.parametrize("harm", BREAK_FILE, ids=lambda harm: harm.__name__)
+    def test_nothing_of_a_file_is_told(
+        self,
+        sqlite_server: Server,
+        harm: Callable[[Server], None],
+        audited: Listener,
+        invoke: Callable[..., Result],
+    ) -> None:
+        """The same where it is a file that is wrong, which is seen before any database is opened."""
+        harm(sqlite_server)
+        done = invoke(*VERBOSE_RESET, sqlite_server.path, "user1")
+
+        assert_untold(sqlite_server, done.exit_code, done.stdout, done.stderr, audited.line().raw)
+        assert sqlite_server.opens("user1", OLD)
+
+    @pytest.mark.parametrize("harm", BREAK_DATABASE, ids=lambda harm: harm.__name__)
     def test_nothing_hangs_on_the_exception(self, server: Server, harm: Callable[[Server], None]) -> None:
         """The exception, and whatever it came from, have no secret either."""
         harm(server)
@@ -180,6 +205,13 @@ class TestErrors:
         for error in chain(raised.value):
             for secret in secrets_of(server):
                 assert secret not in f"{error} {error!r} {vars(error)}"
+
+    @pytest.mark.parametrize("harm", BREAK_FILE, ids=lambda harm: harm.__name__)
+    def test_nothing_of_a_file_hangs_on_the_exception(
+        self, sqlite_server: Server, harm: Callable[[Server], None]
+    ) -> None:
+        """The same where it is a file that is wrong."""
+        self.test_nothing_hangs_on_the_exception(sqlite_server, harm)
 
     @pytest.mark.parametrize("server", ["postgresql"], indirect=True)
     def test_commit_that_is_refused_with_the_row(
