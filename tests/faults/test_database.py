@@ -116,7 +116,15 @@ class TestLocks:
         assert "try again" in message
 
     @pytest.mark.parametrize(
-        "change", ["DELETE FROM zato_sso_user", "UPDATE zato_sso_user SET username = 'renamed'"]
+        ("server", "change"),
+        [
+            ("sqlite", "DELETE FROM zato_sso_user"),
+            ("postgresql", "DELETE FROM zato_sso_user"),
+            ("postgresql", "UPDATE zato_sso_user SET username = 'renamed'"),
+            ("mysql", "DELETE FROM zato_sso_user"),
+            ("mysql", "UPDATE zato_sso_user SET username = 'renamed'"),
+        ],
+        indirect=["server"],
     )
     def test_user_goes_in_between(self, server: Server, change: str) -> None:
         """Row 23: what another session commits while we wait for the row is what counts."""
