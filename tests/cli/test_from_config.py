@@ -58,18 +58,18 @@ class TestRoundTrip:
         ],
     )
     def test_expiry_and_must_change_are_the_same(
-        self, sqlite_server: Server, process: Process, options: tuple[str, ...], expected: tuple[int, int]
+        self, sqlite_server: Server, invoke: Invoke, options: tuple[str, ...], expected: tuple[int, int]
     ) -> None:
         """A new password is printed and stored, and the rest is as the first time."""
-        first = process(*RESET, "--store-config", *options, sqlite_server.path, "changing1")
+        first = invoke(*RESET, "--store-config", *options, sqlite_server.path, "changing1")
         stored = stored_file()
         sqlite_server.database.run(
             "UPDATE zato_sso_user SET password_expiry = password_last_set, password_must_change = 1"
         )
-        second = process("from-config", stored)
+        second = invoke("from-config", stored)
 
         matches = LINE.fullmatch(first.stdout), LINE.fullmatch(second.stdout)
-        assert (second.returncode, second.stderr) == (0, "")
+        assert (second.exit_code, second.stderr) == (0, "")
         assert matches[0]
         assert matches[1]
         assert matches[0]["password"] != matches[1]["password"]

@@ -7,7 +7,6 @@ import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import distribution, version
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import click
 import pytest
@@ -19,7 +18,6 @@ from tests.conftest import ZATO
 from tests.servers import OLD, Server
 from zato_sso_reset.cli.command import Command
 
-Process = Callable[..., CompletedProcess[str]]
 Invoke = Callable[..., Result]
 
 RESET = ("sso", "reset-user-password")
@@ -165,12 +163,12 @@ class TestErrors:
     )
     @pytest.mark.parametrize("prefix", ["", "--"])
     def test_escape_sequences_are_not_sent_to_the_terminal(
-        self, process: Process, before: tuple[str, ...], prefix: str
+        self, invoke: Invoke, before: tuple[str, ...], prefix: str
     ) -> None:
         """Control characters of an argument are shown escaped."""
-        done = process(*before, f"{prefix}a\x1b[31m\r\nb\x9b")
+        done = invoke(*before, f"{prefix}a\x1b[31m\r\nb\x9b")
 
-        assert (done.returncode, done.stdout) == (2, "")
+        assert (done.exit_code, done.stdout) == (2, "")
         assert is_one_line(done.stderr)
 
     @given(

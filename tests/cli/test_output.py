@@ -231,13 +231,13 @@ class TestStdoutWorks:
     @pytest.mark.parametrize(
         ("mode", "warned"), [(0o644, True), (0o604, True), (0o640, True), (0o600, False), (0o622, False)]
     )
-    def test_file(self, sqlite_server: Server, reset: Reset, mode: int, *, warned: bool) -> None:
+    def test_file(self, sqlite_server: Server, reset_here: Reset, mode: int, *, warned: bool) -> None:
         """A file gets the line; where others can read it, a warning says what to do."""
         file = Path("result")
         file.touch()
         file.chmod(mode)
         with opened(file, os.O_WRONLY) as stdout:
-            code, stderr = reset(stdout)
+            code, stderr = reset_here(stdout)
 
         assert code == 0
         match = LINE.fullmatch(file.read_text())

@@ -3,7 +3,6 @@
 import shlex
 from collections.abc import Callable
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import pytest
 from click.testing import Result
@@ -11,7 +10,6 @@ from click.testing import Result
 from tests.servers import LINE
 
 Invoke = Callable[..., Result]
-Process = Callable[..., CompletedProcess[str]]
 
 QUICKSTART = ("sso", "quickstart")
 
@@ -25,15 +23,15 @@ class TestQuickstart:
     """The command makes a directory, and prints what to run next."""
 
     @pytest.mark.parametrize("username", ["user1", "o'neil & co", "-bob", "~", "al\u00edce"])
-    def test_printed_command_works(self, process: Process, username: str) -> None:
+    def test_printed_command_works(self, invoke: Invoke, username: str) -> None:
         """What stdout gets is one command, which resets the password of the user that was made."""
-        made = process(*QUICKSTART, "my server", f"--username={username}")
+        made = invoke(*QUICKSTART, "my server", f"--username={username}")
         program, *arguments = shlex.split(made.stdout)
-        done = process(*arguments)
+        done = invoke(*arguments)
 
-        assert (made.returncode, program) == (0, "zato")
+        assert (made.exit_code, program) == (0, "zato")
         assert made.stdout.count("\n") == 1
-        assert (done.returncode, done.stderr) == (0, "")
+        assert (done.exit_code, done.stderr) == (0, "")
         match = LINE.fullmatch(done.stdout)
         assert match
         assert match["username"] == username
