@@ -125,8 +125,14 @@ def _key(path: Path) -> str:
     return match[1]
 
 
+@functools.cache
+def _hash_of_old() -> str:
+    return str(pbkdf2_sha512.using(rounds=ROUNDS).hash(OLD))
+
+
 def _insert_users(server: Server) -> None:
     with server.database.connect() as connection:
+        run(connection, "BEGIN")
         for user_id, (username, columns) in enumerate(USERS.items(), start=1):
             _insert(connection, server, user_id, username, columns)
         run(
@@ -135,6 +141,7 @@ def _insert_users(server: Server) -> None:
             "auth_type, auth_principal, user_id) VALUES (1, 'zust1', '2026-01-02 03:04:05', "
             "'2036-01-02 03:04:05', '127.0.0.1', 'test', 'default', 'user1', 1)",
         )
+        run(connection, "COMMIT")
 
 
 USERS: Mapping[str, Mapping[str, object]] = {
@@ -154,7 +161,7 @@ def insert_user(server: Server, user_id: int, username: str, columns: Mapping[st
 
 def insert_users(server: Server, usernames: Iterable[str], **columns: object) -> None:
     """Insert many approved users with the password `OLD`."""
-    stored = server.seal(pbkdf2_sha512.using(rounds=ROUNDS).hash(OLD))
+    stored = server.seal(_hash_of_old())
     with server.database.connect() as connection:
         [(last,)] = run(connection, "SELECT max(id) FROM zato_sso_user")
         run(connection, "BEGIN")
@@ -179,7 +186,7 @@ def _insert(
         "approval_status_mod_time": str(now),
         "approval_status_mod_by": "auto",
         "username": username,
-        "password": columns.get("password") or server.seal(pbkdf2_sha512.using(rounds=ROUNDS).hash(OLD)),
+        "password": columns.get("password") or server.seal(_hash_of_old()),
         "password_is_set": True,
         "password_must_change": False,
         "password_last_set": str(now),
