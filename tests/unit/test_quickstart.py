@@ -19,7 +19,9 @@ from passlib.hash import pbkdf2_sha512
 
 from tests.limits import size_limit, without_privileges
 from tests.servers import STOCK
+from zato_sso_reset import quickstart
 from zato_sso_reset.errors import AlreadyExistsError, FileNotMadeError
+from zato_sso_reset.hashing import Pbkdf2Sha512Hasher
 from zato_sso_reset.quickstart import make_server
 from zato_sso_reset.server import ServerConfig
 
@@ -183,6 +185,11 @@ class TestDatabase:
 
 class TestPath:
     """Where the directory is made."""
+
+    @pytest.fixture(autouse=True)
+    def _one_round(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Hash in no time: `TestDatabase` has the real rounds."""
+        monkeypatch.setattr(quickstart, "Pbkdf2Sha512Hasher", lambda **_: Pbkdf2Sha512Hasher(rounds=1))
 
     @settings(deadline=None, max_examples=25, suppress_health_check=[HealthCheck.function_scoped_fixture])
     @given(
