@@ -90,22 +90,26 @@ def installed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plugins
 Run = Callable[..., tuple[int, str, str]]
 
 
-@pytest.fixture(params=["process", "invoke"])
+@pytest.fixture
 def run(
     request: pytest.FixtureRequest,
     invoke: Callable[..., Result],
     process: Callable[..., CompletedProcess[str]],
 ) -> Run:
-    """Run `zato`, as a process and in this one, and return its exit code, stdout and stderr."""
+    """Run `zato`, in this process unless it is told otherwise; return its exit code, stdout and stderr."""
 
     def run(*args: str) -> tuple[int, str, str]:
-        if request.param == "process":
+        if getattr(request, "param", "invoke") == "process":
             done = process(*args)
             return done.returncode, done.stdout, done.stderr
         result = invoke(*args)
         return result.exit_code, result.stdout, result.stderr
 
     return run
+
+
+both_ways = pytest.mark.parametrize("run", ["process", "invoke"], indirect=True)
+"""Run as a process, and in this one."""
 
 
 @pytest.fixture
@@ -127,12 +131,14 @@ def complete(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[
 class TestGoodPlugin:
     """A command of another distribution is a command like ours."""
 
+    @both_ways
     def test_runs_at_the_top(self, plugins: Plugins, run: Run) -> None:
         """It gets its arguments, and what it returns is no exit code."""
         plugins.add("good", "hello = good_module:hello\n", good_module=HELLO)
 
         assert run("hello", "World") == (0, "Hello World\n", "")
 
+    @both_ways
     def test_runs_inside_sso(self, plugins: Plugins, run: Run) -> None:
         """A command of the inner group is found there, and only there."""
         plugins.add("good", "hello = good_module:hello\n", group=SSO_COMMANDS, good_module=HELLO)
@@ -181,6 +187,7 @@ class TestGoodPlugin:
 
         assert run("hello", "World") == (0, "Hello World\n", "")
 
+    @both_ways
     def test_may_be_in_a_zip_file(self, plugins: Plugins, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
         """A wheel on Python's path is a distribution, and what is wrong inside it is told the same way."""
         inside = Plugins(plugins.folder / "inside")
@@ -202,6 +209,7 @@ class TestGoodPlugin:
         ],
     )
     @pytest.mark.parametrize("kind", ["click.Command", "zato_sso_reset.cli.command.Command"])
+    @both_ways
     def test_ends_as_it_says(
         self, plugins: Plugins, run: Run, kind: str, statement: str, expected: tuple[int, str, str]
     ) -> None:
@@ -290,6 +298,7 @@ class TestBrokenPlugin:
         assert stderr[:-1].isprintable()
 
     @pytest.mark.usefixtures("broken")
+    @both_ways
     def test_harms_no_other(self, run: Run, complete: Callable[[str], list[str]]) -> None:
         """Other commands, the listing and completion work on."""
         names = [*BROKEN, "from-config", "hello", "sso", "twin"]
@@ -362,12 +371,14 @@ class TestLoading:
         plugins.add("marked", "marked = marked_module:marked\n", marked_module=MARKED)
         return Path("imported")
 
+    @both_ways
     def test_called_plugin_is_loaded(self, run: Run, marked: Path) -> None:
         """The file is there once the plugin's own command ran."""
         assert run("marked")[0] == 0
         assert marked.exists()
 
     @pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("hello", "World"), ("sso", "-h")])
+    @both_ways
     def test_no_other_is_loaded(self, run: Run, marked: Path, arguments: tuple[str, ...]) -> None:
         """Another command, and the listing, leave it alone."""
         assert run(*arguments)[0] == 0
@@ -415,6 +426,7 @@ def buggy(*, verbose):
         """A command that fails in a way nobody foresaw."""
         plugins.add("buggy", "buggy = buggy_module:buggy\n", buggy_module=self.SOURCE)
 
+    @both_ways
     def test_is_one_line_without_its_message(self, run: Run) -> None:
         """The line names the kind of error and where it struck, and asks for a report."""
         code, stdout, stderr = run("buggy")
@@ -425,6 +437,7 @@ def buggy(*, verbose):
         assert "hush-hush" not in stderr
         assert stderr[:-1].isprintable()
 
+    @both_ways
     def test_verbose_shows_where_but_not_what(self, run: Run) -> None:
         """With --verbose the way to the error is shown, still without its message or its code."""
         code, stdout, stderr = run("buggy", "--verbose")
