@@ -177,7 +177,7 @@ class TestErrors:
             max_size=5,
         )
     )
-    @settings(max_examples=100, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+    @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     def test_any_argument_has_a_known_outcome(self, invoke: Invoke, arguments: list[str]) -> None:
         """No arguments lead to a traceback: they are refused, or there is no such server."""
         done = invoke(*RESET, *arguments)

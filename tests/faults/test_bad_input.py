@@ -717,7 +717,7 @@ class TestAnything:
         assert re.fullmatch(r"(Warning: .*\n)*(Error: .*\n)?", told)
 
     @given(st.lists(arguments, max_size=6) | st.permutations(["server1", "user1", "--verbose", "--expiry=2"]))
-    @settings(fuzz, max_examples=100)
+    @settings(fuzz, max_examples=60)
     def test_random_argv(self, reset: Callable[..., Result], argv: Sequence[str]) -> None:
         """argv: any arguments in any order."""
         reset(*argv)
