@@ -410,13 +410,13 @@ class TestUnforeseenError:
 
     SOURCE = """
 import click
-from zato_sso_reset.cli import command
+from zato_sso_reset.cli import command, options
 
 def inner(secret):
     raise ValueError(secret)
 
 @click.command(cls=command.Command)
-@command.verbose_option
+@options.verbose_option
 def buggy(*, verbose):
     inner("hush" + "-hush")
 """
