@@ -139,7 +139,7 @@ def _insert_users(server: Server) -> None:
             connection,
             "INSERT INTO zato_sso_session (id, ust, creation_time, expiration_time, remote_addr, user_agent, "
             "auth_type, auth_principal, user_id) VALUES (1, 'zust1', '2026-01-02 03:04:05', "
-            "'2036-01-02 03:04:05', '127.0.0.1', 'test', 'default', 'user1', 1)",
+            "'2036-01-02 03:04:05', '127.0.0.1', 'test', 'default', 'MixedCase', 4)",
         )
         run(connection, "COMMIT")
 

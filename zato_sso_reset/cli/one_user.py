@@ -122,9 +122,8 @@ def set_password(
                 note=report.note,
             )
         except reset.DryRun:
-            say(
-                f"Would {verb} the password of user `{request.username}`: {_describe(outcome)} Nothing was changed."
-            )
+            what = f"{verb} the password of user `{request.username}`: {_describe(outcome)}"
+            say(f"Would {what} Nothing was changed.")
         except CommitRefusedError:
             result.take_back()
             raise
