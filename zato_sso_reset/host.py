@@ -5,14 +5,14 @@ import os
 import re
 import sys
 import time
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, NoReturn
 
 import click
 
-from zato_sso_reset.errors import printable
+from zato_sso_reset.errors import did_you_mean, printable
 from zato_sso_reset.limits import time_limit
 from zato_sso_reset.plugins import Plugin, find_plugins
 
@@ -60,7 +60,7 @@ class PluginGroup(click.Group):
         if command := self.get_command(ctx, args[0]):
             return args[0], command, args[1:]
         if args[0][:1] != "-" and not ctx.resilient_parsing:
-            hand_over([*_names(ctx), *args], asked_for=args[0])
+            hand_over([*_names(ctx), *args], asked_for=args[0], known=self._plugins())
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -121,11 +121,11 @@ class PluginGroup(click.Group):
         return plugins
 
 
-def hand_over(args: Sequence[str], asked_for: str) -> NoReturn:
+def hand_over(args: Sequence[str], asked_for: str, known: Iterable[str]) -> NoReturn:
     """Become the stock `zato`, with the same arguments.
 
     Raises:
-        click.UsageError: there is none, so `asked_for` is no command.
+        click.UsageError: there is none, so `asked_for` is no command; names those of `known` that are near.
         click.ClickException: there is one that can't be run, or that handed the same back to us.
     """
     import shutil
@@ -134,8 +134,10 @@ def hand_over(args: Sequence[str], asked_for: str) -> NoReturn:
     stock = (shutil.which(named) or named) if named else _next_zato()
     shown = printable(asked_for, 40)
     if not stock:
+        near = did_you_mean(asked_for, {name: name for name in known})
         raise click.UsageError(
             f"No such command `{shown}`, and no stock `zato` on PATH to hand it to; {STOCK_CLI} can name one."
+            f"{near}"
         )
     last = re.fullmatch("([0-9]{1,12}) ([0-9]{1,3})", os.environ.get(HANDED_OVER, ""))
     in_a_row = last and time.time() - int(last[1]) < 60  # noqa: PLR2004

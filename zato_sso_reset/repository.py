@@ -7,12 +7,15 @@ from typing import Any, TypeVar
 from sqlalchemy import Connection, Row, Select, bindparam, func, select, text, update
 
 from zato_sso_reset.access_repository import AccessRepository
-from zato_sso_reset.errors import DatabaseUnavailableError, UserNotFoundError, printable
+from zato_sso_reset.errors import DatabaseUnavailableError, UserNotFoundError, did_you_mean, printable
 from zato_sso_reset.odb import ODB
 from zato_sso_reset.tables import users
 from zato_sso_reset.users import APPROVED, NewPassword, User
 
 T = TypeVar("T")
+
+CANDIDATES = 500
+"""Usernames that are compared, of each kind that may be near one that is not there."""
 
 _TRANSACTIONS = text(
     "SELECT e.transactions FROM information_schema.tables t "
@@ -36,7 +39,7 @@ class UserRepository:
         """
         user = self.find([username], lock=True).get(username)
         if user is None:
-            raise UserNotFoundError(f"No such user `{printable(username)}`. {self._did_you_mean(username)}")
+            raise UserNotFoundError(f"No such user `{printable(username)}`.{self.did_you_mean(username)}")
         if not user.is_approved:
             raise UserNotFoundError(
                 f"User `{printable(username)}` is not approved, but `{printable(user.approval_status)}`. "
@@ -92,10 +95,25 @@ class UserRepository:
                 "Make it one of InnoDB: ALTER TABLE zato_sso_user ENGINE=InnoDB"
             )
 
-    def _did_you_mean(self, username: str) -> str:
-        query = select(users.c.username).where(func.lower(users.c.username) == func.lower(username)).limit(1)
-        near = self._connection.execute(query).scalar_one_or_none()
-        return f"Did you mean `{printable(near)}`?" if near else "Check the name; its case matters."
+    def did_you_mean(self, username: str) -> str:
+        """Return a sentence about a username that is not there: the nearest that are, or what to check.
+
+        They differ in case alone, or end alike, or come next in the order of the index.
+        """
+        name = users.c.username
+        own = username.partition("@")[0]  # many users may share the rest of an email address
+        near: dict[str, str] = {}
+        for query in (
+            select(name).where(func.lower(name) == func.lower(username)),
+            select(name).where(name.endswith(username[len(own) // 2 :], autoescape=True)),
+            select(name).where(name < username).order_by(name.desc()),
+            select(name).where(name > username).order_by(name),
+        ):
+            near |= {found.lower(): found for found in self._connection.scalars(query.limit(CANDIDATES))}
+        wanted = username.lower()
+        if wanted in near:
+            near = {wanted: near[wanted]}
+        return did_you_mean(wanted, near) or " Check the name; its case matters."
 
 
 def with_users(odb: ODB, work: Callable[[UserRepository], T], *, reading: bool = False) -> T:

@@ -123,7 +123,8 @@ def select_all(odb: "ODB", exclude: Sequence[str], done: Collection[str] = ()) -
     known = with_users(odb, partial(_find, exclude))
     for name in exclude:
         if name not in known:
-            raise UserNotFoundError(f"No such user `{printable(name)}`, who is to be excluded. Correct it.")
+            hint = with_users(odb, partial(_did_you_mean, name), reading=True)
+            raise UserNotFoundError(f"No such user `{printable(name)}`, who is to be excluded.{hint}")
     last = 0
     while page := with_users(odb, partial(_page, last)):
         for user in page:
@@ -139,6 +140,10 @@ def _find(usernames: Sequence[str], users: "UserRepository") -> dict[str, "User"
 
 def _page(after: int, users: "UserRepository") -> list["User"]:
     return users.page(after, PAGE)
+
+
+def _did_you_mean(username: str, users: "UserRepository") -> str:
+    return users.did_you_mean(username)
 
 
 def _once(usernames: Iterable[str], repeated: Collection[str]) -> Iterator[str]:

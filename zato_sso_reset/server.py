@@ -8,7 +8,7 @@ from pathlib import Path
 from typing import TextIO
 
 from zato_sso_reset.conf import ConfFile, Setting, ValueResolver, missing
-from zato_sso_reset.errors import ConfigError, NotAServerError, PermissionDeniedError, printable
+from zato_sso_reset.errors import ConfigError, NotAServerError, PermissionDeniedError, did_you_mean, printable
 from zato_sso_reset.files import read_text
 from zato_sso_reset.overrides import Overrides
 from zato_sso_reset.secret_key import SecretKey
@@ -124,13 +124,14 @@ def _component(path: Path) -> str:
         return "SERVER"
     try:
         return str(json.loads(read_text(info))["component"])
-    except (ValueError, TypeError, KeyError, RecursionError, ConfigError):
+    except (ValueError, TypeError, KeyError, RecursionError, ConfigError, PermissionDeniedError):
         return "SERVER"
 
 
 def _what_is_there(path: Path) -> str:
     if not path.exists():
-        return "There is no such directory."
+        beside = {name: str(path.with_name(name)) for name in _servers_in(path.parent)}
+        return f"There is no such directory.{did_you_mean(path.name, beside)}"
     if not path.is_dir():
         return "It is a file; give the server's directory."
     for parent in path.absolute().parents:
@@ -138,14 +139,15 @@ def _what_is_there(path: Path) -> str:
             return f"Did you mean `{printable(str(parent))}`?"
     if (path / "config" / "repo" / "secrets.conf").exists():
         return f"It is a component of another kind: {printable(_component(path), 40).lower()}."
-    servers = sorted(
-        printable(child.parents[2].name)
-        for child in path.glob("*/config/repo/secrets.conf")
-        if _component(child.parents[2]) == "SERVER"
-    )
-    if servers:
-        return "There are servers inside: " + ", ".join(f"`{name}`" for name in servers) + "."
+    if servers := _servers_in(path):
+        return "There are servers inside: " + ", ".join(f"`{printable(name)}`" for name in servers) + "."
     return "It has no `config/repo/secrets.conf`."
+
+
+def _servers_in(folder: Path) -> list[str]:
+    """Return the names of the folders in `folder` that are servers."""
+    found = (secrets.parents[2] for secrets in folder.glob("*/config/repo/secrets.conf"))
+    return sorted(child.name for child in found if _component(child) == "SERVER")
 
 
 def _no_secret(_group: str, _key: str) -> str:

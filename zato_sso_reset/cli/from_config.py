@@ -32,7 +32,7 @@ def from_config(ctx: click.Context, file: Path) -> None:
             f"`{printable(str(file))}` has no `command=`: it is not what --store-config writes."
         )
     if name not in _COMMANDS:
-        hand_over(["from-config", str(file)], asked_for=name)
+        hand_over(["from-config", str(file)], asked_for=name, known=_COMMANDS)
     stored = _COMMANDS[name]
     with stored.make_context(
         f"sso {stored.name}", _argv(stored, arguments, file), parent=ctx.parent
