@@ -17,6 +17,9 @@ T = TypeVar("T")
 CANDIDATES = 500
 """Usernames that are compared, of each kind that may be near one that is not there."""
 
+OFFERED = 50
+"""Usernames that a shell is offered."""
+
 _TRANSACTIONS = text(
     "SELECT e.transactions FROM information_schema.tables t "
     "JOIN information_schema.engines e ON e.engine = t.engine "
@@ -59,6 +62,14 @@ class UserRepository:
         """Return the next approved users by id, at most `size`."""
         query = _USERS.where(users.c.id > after, users.c.approval_status == APPROVED)
         return [_user(row) for row in self._connection.execute(query.order_by(users.c.id).limit(size))]
+
+    def usernames(self, prefix: str) -> list[str]:
+        """Return the first usernames that begin with exactly `prefix`, at most `OFFERED`."""
+        name = users.c.username
+        query = select(name).where(name.startswith(prefix, autoescape=True)).order_by(name)
+        # SQLite's and MySQL's LIKE ignore case, so more are asked for.
+        found = self._connection.scalars(query.limit(CANDIDATES))
+        return [username for username in found if username.startswith(prefix)][:OFFERED]
 
     def set_passwords(self, new: Sequence[NewPassword]) -> None:
         """Store new passwords, and check that the database kept them.

@@ -130,7 +130,7 @@ def _component(path: Path) -> str:
 
 def _what_is_there(path: Path) -> str:
     if not path.exists():
-        beside = {name: str(path.with_name(name)) for name in _servers_in(path.parent)}
+        beside = {name: str(path.with_name(name)) for name in servers_in(path.parent)}
         return f"There is no such directory.{did_you_mean(path.name, beside)}"
     if not path.is_dir():
         return "It is a file; give the server's directory."
@@ -139,12 +139,12 @@ def _what_is_there(path: Path) -> str:
             return f"Did you mean `{printable(str(parent))}`?"
     if (path / "config" / "repo" / "secrets.conf").exists():
         return f"It is a component of another kind: {printable(_component(path), 40).lower()}."
-    if servers := _servers_in(path):
+    if servers := servers_in(path):
         return "There are servers inside: " + ", ".join(f"`{printable(name)}`" for name in servers) + "."
     return "It has no `config/repo/secrets.conf`."
 
 
-def _servers_in(folder: Path) -> list[str]:
+def servers_in(folder: Path) -> list[str]:
     """Return the names of the folders in `folder` that are servers."""
     found = (secrets.parents[2] for secrets in folder.glob("*/config/repo/secrets.conf"))
     return sorted(child.name for child in found if _component(child) == "SERVER")

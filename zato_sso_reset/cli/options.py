@@ -3,12 +3,15 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 from unicodedata import category
 
 import click
 
 from zato_sso_reset.errors import printable
+
+if TYPE_CHECKING:
+    from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -66,8 +69,25 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
-path_argument = click.argument("path", type=_path)
-username_argument = click.argument("username", type=username_type)
+def _complete_path(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    from zato_sso_reset.cli.completion import complete_path
+
+    return complete_path(incomplete)
+
+
+def complete_username(ctx: click.Context, _param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
+    """Offer users of the server at the PATH that has been typed."""
+    from zato_sso_reset.cli.completion import complete_username
+
+    return complete_username(ctx, incomplete)
+
+
+def _complete_yes_no(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
+    return [word for word in ("true", "false") if word.startswith(incomplete)]
+
+
+path_argument = click.argument("path", type=_path, shell_complete=_complete_path)
+username_argument = click.argument("username", type=username_type, shell_complete=complete_username)
 expiry_option = click.option(
     "--expiry",
     type=_days,
@@ -78,6 +98,7 @@ must_change_option = click.option(
     "--must-change",
     type=_yes_no,
     metavar="MUST_CHANGE",
+    shell_complete=_complete_yes_no,
     help="Whether the password must be changed at the next login. Without it, that stays as it is.",
 )
 store_log_option = click.option(

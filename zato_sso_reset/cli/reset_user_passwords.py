@@ -55,6 +55,7 @@ if TYPE_CHECKING:
     type=options.username_type,
     metavar="USERNAME",
     multiple=True,
+    shell_complete=options.complete_username,
     help="With --all, a user to leave out. May be given more than once.",
 )
 @click.option(

@@ -16,7 +16,9 @@ class UsersFile(click.File):
     """A file, or stdin, to read from."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Open it."""
+        """Open it, unless the shell only asks for a completion."""
+        if ctx and ctx.resilient_parsing:
+            return None
         if value == "-" and not sys.stdin:
             self.fail("stdin is closed.", param, ctx)
         return super().convert(value, param, ctx)
