@@ -3,6 +3,7 @@
 import os
 import shutil
 import tempfile
+import zipfile
 from pathlib import Path
 
 import nox
@@ -91,6 +92,10 @@ def build(session: nox.Session) -> None:
     session.run("python", "-m", "build", "--outdir", str(folder), silent=True)
     session.run("twine", "check", "--strict", *map(str, folder.iterdir()))
     [wheel] = folder.glob("*.whl")
+    with zipfile.ZipFile(wheel) as archive:
+        in_wheel = {Path(name).name for name in archive.namelist() if "/data/share/man/man1/" in name}
+    if in_wheel != {page.name for page in Path("docs/man").iterdir()}:
+        session.error("The man pages of the wheel are not those of docs/man.")
     session.run("python", "-m", "venv", str(folder / "venv"))
     session.run(str(folder / "venv/bin/pip"), "install", "-q", str(wheel), external=True)
     reset_on_new_server(session, folder / "venv/bin/zato", folder / "server1")
@@ -109,6 +114,13 @@ def picture(session: nox.Session) -> None:
     """Make the README's picture of the terminal from what the commands really print."""
     session.install(".", "rich>=13")
     session.run("python", "docs/picture.py", str(Path(session.bin, "zato")))
+
+
+@nox.session
+def man(session: nox.Session) -> None:
+    """Write the man pages from the commands, into `docs/man`."""
+    session.install(".")
+    session.run("python", "docs/man.py")
 
 
 def reset_on_new_server(session: nox.Session, zato: Path, path: Path) -> None:

@@ -1,0 +1,54 @@
+"""The man pages: made from the commands, and rendered by `man`."""
+
+import os
+import runpy
+import shutil
+import subprocess
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+DOCS = Path(__file__).parents[2] / "docs"
+
+
+@pytest.fixture(scope="module")
+def generator() -> dict[str, Any]:
+    """What `docs/man.py` defines."""
+    return runpy.run_path(str(DOCS / "man.py"))
+
+
+def rendered(page: Path) -> str:
+    """Return what `man` makes of a page, which is to have no warning for it."""
+    if not shutil.which("man"):
+        pytest.skip("no man")
+    env = {"PATH": os.environ["PATH"], "MANROFFSEQ": "", "MANWIDTH": "200", "LC_ALL": "C.UTF-8"}
+    argv = ["man", "--warnings", "-E", "UTF-8", "-l", str(page)]
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=60, check=True)
+    assert done.stderr == ""
+    return done.stdout
+
+
+def test_pages_are_those_of_the_commands(generator: dict[str, Any]) -> None:
+    """What is in `docs/man` is what the commands say of themselves: `nox -s man` writes it anew."""
+    assert {page.stem: page.read_text("utf-8") for page in (DOCS / "man").iterdir()} == generator["pages"]()
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "man").iterdir()), ids=lambda page: page.stem)
+def test_page_is_rendered_without_a_warning(page: Path) -> None:
+    """`man` shows each page, with all of its sections."""
+    shown = rendered(page)
+
+    for section in ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "SEE ALSO"):
+        assert f"\n{section}\n" in shown
+    assert f"{page.stem} - " in shown
+    assert "-h, --help" in shown
+
+
+def test_text_is_shown_as_it_stands(generator: dict[str, Any], tmp_path: Path) -> None:
+    """What roff would obey or replace is text like any other."""
+    text = r"'br is said. .so /etc/passwd too. A \fB, \(aq, a --dry-run, a 'word' and \n"
+    page = tmp_path / "page.1"
+    page.write_text(f'.TH "PAGE" "1" "2026-11-23" "x" "y"\n.SH NAME\npage\n{generator["roff"](text)}\n')
+
+    assert " ".join(rendered(page).split()).count(text) == 1
