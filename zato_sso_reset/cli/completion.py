@@ -18,7 +18,7 @@ _PLAIN = re.compile(r"[\w@%+=:./-]+")
 
 
 def complete_path(incomplete: str) -> list[CompletionItem]:
-    """Offer servers, then other folders; where none is a server, the shell offers folders itself."""
+    """Offer servers, then other folders; where none is a server, or one wants quotes, the shell does."""
     return _in_time(lambda: _folders(incomplete)) or [CompletionItem(incomplete, type="dir")]
 
 
