@@ -27,6 +27,10 @@ Invoke = Callable[..., Invoked]
 
 RESET = ("sso", "reset-user-password")
 
+CHANGE = ("sso", "change-user-password")
+
+CHOSEN = "a-Secret.of-my-own"
+
 TERMINATE = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
     "WHERE usename = current_user AND pid <> pg_backend_pid()"
@@ -85,6 +89,38 @@ class TestChange:
         invoke(*RESET, "--must-change", word, sqlite_server.path, "user1")
 
         assert log.line()["changed"] == f"password, password_expiry, must_change={word}"
+
+    def test_tells_what_else_was_asked_for(
+        self, sqlite_server: Server, log: Listener, invoke: Invoke
+    ) -> None:
+        """What lets a user in, or others out, is named too."""
+        invoke(*RESET, "--unlock", "--disable-totp", "--revoke-access", sqlite_server.path, "locked1")
+
+        assert log.line()["changed"] == "password, password_expiry, unlock, disable_totp, revoke_access"
+
+    @pytest.mark.parametrize("by", ["--password-stdin", f"--password={CHOSEN}"])
+    def test_password_of_ones_choice(
+        self, sqlite_server: Server, log: Listener, invoke: Invoke, by: str
+    ) -> None:
+        """A password that was chosen is as secret as one that was generated."""
+        done = invoke(*CHANGE, by, sqlite_server.path, "user1", input=CHOSEN)
+        line = log.line()
+
+        assert done.exit_code == 0
+        assert sqlite_server.opens("user1", CHOSEN)
+        assert (line["command"], line["user"], line["outcome"]) == ("change-user-password", "user1", "done")
+        assert_no_secret(line, sqlite_server, CHOSEN)
+
+    @pytest.mark.parametrize("command", [RESET, (*CHANGE, "--password-stdin")])
+    def test_dry_run_is_not_told(
+        self, sqlite_server: Server, log: Listener, invoke: Invoke, command: tuple[str, ...]
+    ) -> None:
+        """What changes nothing is no news, nor is that it would be refused."""
+        for username, exit_code in (("user1", 0), ("nobody1", 22)):
+            done = invoke(*command, "--dry-run", sqlite_server.path, username, input=CHOSEN)
+            assert done.exit_code == exit_code
+
+        assert log.lines() == []
 
     def test_tells_who_called_sudo(
         self, sqlite_server: Server, log: Listener, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
@@ -247,6 +283,40 @@ class TestRefusal:
         assert line["user"] == "user1"
         assert ("database" in line.fields) is (exit_code != 78)
 
+    def test_expiry_too_far_away(self, sqlite_server: Server, log: Listener, invoke: Invoke) -> None:
+        """A value that is refused only once the server is known is told."""
+        done = invoke(*RESET, "--expiry", "9999999", sqlite_server.path, "user1")
+
+        assert_refused(log, sqlite_server, done, 2)
+
+    @pytest.mark.parametrize(
+        ("toml", "password", "exit_code"),
+        [
+            ("", f"{CHOSEN}\n\n", 2),
+            (f'reject_list = "{CHOSEN}"', CHOSEN, 21),
+            ("min_length = 99", CHOSEN, 21),
+        ],
+    )
+    def test_password_of_ones_choice(
+        self,
+        sqlite_server: Server,
+        log: Listener,
+        invoke: Invoke,
+        *,
+        toml: str,
+        password: str,
+        exit_code: int,
+    ) -> None:
+        """A password that can't be, or that the policy refuses, is told without it."""
+        sqlite_server.override(f"[password]\n{toml}".lower())
+        done = invoke(*CHANGE, "--password-stdin", sqlite_server.path, "user1", input=password)
+        line = log.line()
+
+        assert (done.exit_code, line["exit_code"], line["outcome"]) == (exit_code, exit_code, "refused")
+        assert line["error"] in done.stderr
+        assert_no_secret(line, sqlite_server, CHOSEN, CHOSEN.lower())
+        assert sqlite_server.opens("user1", OLD)
+
     def test_no_such_user(self, server: Server, log: Listener, invoke: Invoke) -> None:
         """Of a user who is not there, and one who is not approved; the database is told."""
         for username in ("nobody1", "pending1"):
@@ -348,7 +418,7 @@ class TestRefusal:
     def test_mistake_on_the_command_line(
         self, sqlite_server: Server, log: Listener, invoke: Invoke, args: list[str]
     ) -> None:
-        """What is not understood is of no server, and not told."""
+        """What the parser does not understand is of no server, and not told."""
         assert invoke(*RESET, *args, sqlite_server.path, "user1").exit_code == 2
         assert log.lines() == []
 

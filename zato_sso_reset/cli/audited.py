@@ -6,7 +6,7 @@ from typing import Any
 import click
 
 from zato_sso_reset.access import AccessChanges
-from zato_sso_reset.cli.command import Command, Failure
+from zato_sso_reset.cli.command import Command
 from zato_sso_reset.cli.output import Report
 from zato_sso_reset.cli.result import open_standard_streams
 
@@ -23,10 +23,10 @@ class AuditedCommand(Command):
         ctx.obj = audit = Audit(str(self.name), path, username, env=os.environ, warn=warn)
         try:
             return super().invoke(ctx)
-        except Failure as failure:
-            if not ctx.params.get("dry_run"):
+        except click.ClickException as error:  # a mistake that the parser could not see, too
+            if not ctx.params["dry_run"]:
                 open_standard_streams(0, 1, 2)
-                audit.refused(failure.message, failure.exit_code)
+                audit.refused(error.format_message(), error.exit_code)
             raise
 
 
