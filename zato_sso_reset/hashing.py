@@ -5,10 +5,10 @@ import hmac
 import os
 import re
 from base64 import b64decode, b64encode
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import Protocol
+from typing import ClassVar, Protocol
 
 from zato_sso_reset.errors import ConfigError
 from zato_sso_reset.server import SSOSettings
@@ -21,9 +21,21 @@ _PBKDF2_SHA512 = re.compile(
     r"\$(?:[./A-Za-z0-9]{4})*(?:[./A-Za-z0-9]{2,3})?\$[./A-Za-z0-9]{86}"
 )
 
+_ARGON2ID = re.compile(
+    r"\$argon2id\$v=19\$m=(?P<memory_cost>[1-9][0-9]{0,9}),t=(?P<time_cost>[1-9][0-9]{0,9})"
+    r",p=(?P<parallelism>[1-9][0-9]{0,7})\$[+/A-Za-z0-9]+\$[+/A-Za-z0-9]+"
+)
+
 
 class PasswordHasher(Protocol):
     """Makes and checks hashes of one scheme; all are ASCII text that names scheme and parameters."""
+
+    scheme: ClassVar[str]
+    """As `sso.toml` calls it."""
+
+    @property
+    def costs(self) -> Mapping[str, int]:
+        """What makes a hash expensive, by the keys of `sso.toml`."""
 
     def hash(self, password: str) -> str:
         """Return a hash of `password` (taken as UTF-8) with a salt of its own."""
@@ -43,9 +55,15 @@ class Pbkdf2Sha512Hasher:
     server's `sso.conf`.
     """
 
+    scheme: ClassVar = "pbkdf2_sha512"
     rounds: int
     salt_size: int = 64
     random_bytes: Callable[[int], bytes] = os.urandom
+
+    @property
+    def costs(self) -> Mapping[str, int]:
+        """The rounds."""
+        return {"rounds": self.rounds}
 
     def __str__(self) -> str:
         return f"PBKDF2-SHA512, {self.rounds} rounds, {self.salt_size} bytes of salt"
@@ -74,9 +92,19 @@ class Pbkdf2Sha512Hasher:
 class Argon2idHasher:
     """Argon2id; the default is RFC 9106's second recommended option. `memory_cost` is in KiB."""
 
+    scheme: ClassVar = "argon2id"
     time_cost: int = 3
     memory_cost: int = 65536
     parallelism: int = 4
+
+    @property
+    def costs(self) -> Mapping[str, int]:
+        """Memory in KiB, passes over it, and lanes, in the order of a hash."""
+        return {
+            "memory_cost": self.memory_cost,
+            "time_cost": self.time_cost,
+            "parallelism": self.parallelism,
+        }
 
     def __str__(self) -> str:
         return f"Argon2id, t={self.time_cost}, m={self.memory_cost} KiB, p={self.parallelism}"
@@ -113,6 +141,22 @@ def verify(password: str, hashed: str) -> bool:
     """Tell whether `hashed`, of either scheme, is made from `password`."""
     hashers: tuple[PasswordHasher, ...] = (Pbkdf2Sha512Hasher(rounds=1), Argon2idHasher())
     return any(hasher.verify(password, hashed) for hasher in hashers)
+
+
+def made_with(hashed: str) -> PasswordHasher | None:
+    """Return what makes hashes of the same scheme and costs, or None where these can't be told."""
+    if Pbkdf2Sha512Hasher(rounds=1).identify(hashed):
+        return Pbkdf2Sha512Hasher(rounds=int(hashed.split("$")[2]))
+    if match := _ARGON2ID.fullmatch(hashed):
+        return Argon2idHasher(**{name: int(cost) for name, cost in match.groupdict().items()})
+    return None
+
+
+def is_below(hasher: PasswordHasher, setting: PasswordHasher) -> bool:
+    """Tell whether a hash is of another scheme than a server's setting, or of any lower cost."""
+    return hasher.scheme != setting.scheme or any(
+        hasher.costs[name] < cost for name, cost in setting.costs.items()
+    )
 
 
 def password_hasher(sso: SSOSettings) -> PasswordHasher:

@@ -40,14 +40,23 @@ class UserRepository:
         Raises:
             UserNotFoundError: there is none.
         """
-        user = self.find([username], lock=True).get(username)
-        if user is None:
-            raise UserNotFoundError(f"No such user `{printable(username)}`.{self.did_you_mean(username)}")
+        user = self.get(username, lock=True)
         if not user.is_approved:
             raise UserNotFoundError(
                 f"User `{printable(username)}` is not approved, but `{printable(user.approval_status)}`. "
                 "Approve the user first."
             )
+        return user
+
+    def get(self, username: str, *, lock: bool) -> User:
+        """Return the user of exactly this name, approved or not.
+
+        Raises:
+            UserNotFoundError: there is none.
+        """
+        user = self.find([username], lock=lock).get(username)
+        if user is None:
+            raise UserNotFoundError(f"No such user `{printable(username)}`.{self.did_you_mean(username)}")
         return user
 
     def find(self, usernames: Sequence[str], *, lock: bool) -> dict[str, User]:
@@ -96,7 +105,7 @@ class UserRepository:
         """Return the stored passwords of the users that are there, their rows locked."""
         query = select(users.c.id, users.c.password).where(users.c.id.in_(list(user_ids)))
         rows = self._connection.execute(query.order_by(users.c.id).with_for_update())
-        return {row.id: _text(row.password) for row in rows}
+        return {row.id: stored_text(row.password) for row in rows}
 
     def _check_transactions(self) -> None:
         """See that MySQL's table has transactions: in MyISAM's, an UPDATE can't be taken back."""
@@ -155,7 +164,7 @@ def _user(row: Row[Any]) -> User:
         row.password_must_change,
         row.is_super_user,
         row.password_last_set,
-        _text(row.password),
+        stored_text(row.password),
     )
 
 
@@ -169,7 +178,7 @@ def _columns(new: NewPassword) -> dict[str, object]:
     return columns if new.must_change is None else {**columns, "password_must_change": new.must_change}
 
 
-def _text(stored: str | bytes) -> str:
+def stored_text(stored: str | bytes) -> str:
     """Return a stored password as text: the stock command leaves bytes on SQLite."""
     return stored.decode("latin-1") if isinstance(stored, bytes) else stored
 

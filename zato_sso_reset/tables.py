@@ -18,6 +18,7 @@ users = table(
     column("locked_time", DateTime),
     column("locked_by", String),
     column("is_totp_enabled", Boolean),
+    column("sign_up_time", DateTime),
 )
 
 sessions = table(

@@ -17,6 +17,8 @@ from zato_sso_reset.hashing import (
     Argon2idHasher,
     PasswordHasher,
     Pbkdf2Sha512Hasher,
+    is_below,
+    made_with,
     password_hasher,
     verify,
 )
@@ -328,3 +330,44 @@ class TestPasswordHasher:
     def test_salts_of_the_longest_kind_can_be_verified(self) -> None:
         """The longest salt that is allowed is one that passlib reads."""
         assert pbkdf2_sha512.verify("password", Pbkdf2Sha512Hasher(1, 1024).hash("password"))
+
+
+class TestCosts:
+    """What is read from a hash, and how it compares with a setting."""
+
+    @pytest.mark.parametrize(
+        ("hashed", "hasher"),
+        [
+            (PBKDF2_ANSWERS[0][1], Pbkdf2Sha512Hasher(rounds=1212)),
+            (ARGON2_ANSWER, Argon2idHasher(time_cost=2, memory_cost=65536, parallelism=4)),
+            (ARGON2_ANSWER.replace("$argon2id", "$argon2i"), None),
+            (ARGON2_ANSWER.replace("v=19", "v=16"), None),
+            (ARGON2_ANSWER.replace("t=2", "t=0"), None),
+            (ARGON2_ANSWER + "$", None),
+            (PBKDF2_ANSWERS[0][1].replace("$1212$", "$4294967295$"), None),
+            ("$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW", None),
+            ("", None),
+        ],
+    )
+    def test_are_those_of_the_hash(self, hashed: str, hasher: PasswordHasher | None) -> None:
+        """A hash says what it was made with; one of another kind says nothing."""
+        assert made_with(hashed) == hasher
+
+    @both
+    def test_hasher_is_not_below_itself(self, hasher: PasswordHasher) -> None:
+        """What a server stores now is as its setting says."""
+        made = made_with(HASHES[type(hasher)])
+
+        assert made
+        assert made.costs == hasher.costs
+        assert not is_below(made, hasher)
+
+    def test_scheme_and_every_cost_count(self) -> None:
+        """Another scheme is below a setting, and one lower cost is enough, whatever the others are."""
+        assert is_below(QUICK_PBKDF2, QUICK_ARGON2)
+        assert is_below(QUICK_ARGON2, QUICK_PBKDF2)
+        assert is_below(QUICK_PBKDF2, Pbkdf2Sha512Hasher(rounds=4))
+        assert not is_below(Pbkdf2Sha512Hasher(rounds=4, salt_size=8), QUICK_PBKDF2)
+        assert not is_below(Argon2idHasher(), QUICK_ARGON2)
+        for costs in ((2, 8, 1), (1, 16, 1), (1, 16, 2)):
+            assert is_below(QUICK_ARGON2, Argon2idHasher(*costs))

@@ -19,12 +19,14 @@ ROOMS = [
     "bulk",
     "selection",
     "reset",
+    "status",
     "quickstart",
     "generator",
     "policy",
     "expiry",
     "hashing",
     "audit",
+    "status_repository",
     "repository",
     "access_repository",
     "schema",
@@ -49,7 +51,14 @@ ROOMS = [
 
 ALLOWED = {
     "click": {"cli", "host"},
-    "sqlalchemy": {"repository", "access_repository", "schema", "tables", "odb"},
+    "sqlalchemy": {
+        "status_repository",
+        "repository",
+        "access_repository",
+        "schema",
+        "tables",
+        "odb",
+    },
     "cryptography": {"secret_key", "quickstart"},
     "argon2": {"hashing"},
     "configobj": {"conf"},
@@ -103,10 +112,10 @@ class TestLayers:
 class TestStart:
     """What a command has imported before it does anything."""
 
-    @pytest.mark.parametrize("module", ["zato_sso_reset.cli.reset_user_password", "zato_sso_reset.__main__"])
+    @pytest.mark.parametrize("module", ["cli.reset_user_password", "cli.password_status", "__main__"])
     def test_imports_no_heavy_library(self, module: str) -> None:
         """`--help`, and every mistake on the command line, are told without waiting for a library."""
-        code = f"import json, sys, {module}; print(json.dumps(sorted(sys.modules)))"
+        code = f"import json, sys, zato_sso_reset.{module}; print(json.dumps(sorted(sys.modules)))"
         done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
         imported = {name.split(".")[0] for name in json.loads(done.stdout)}
 

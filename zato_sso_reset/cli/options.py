@@ -45,13 +45,18 @@ def username_type(text: str) -> str:
     return text
 
 
-def _days(text: str) -> int:
+def _days(text: str, minimum: int = 1) -> int:
     shown = printable(text, 40)
-    if not re.fullmatch("[1-9][0-9]*", text):
-        raise click.BadParameter(f"`{shown}` is not a whole number of days, 1 or more.")
+    if not re.fullmatch("[1-9][0-9]*" if minimum else "0|[1-9][0-9]*", text):
+        raise click.BadParameter(f"`{shown}` is not a whole number of days, {minimum} or more.")
     if len(text) > MAX_DAYS_DIGITS:
         raise click.BadParameter(f"`{shown}` days lead beyond the year 9999.")
     return int(text)
+
+
+def days_or_0(text: str) -> int:
+    """Return a whole number of days, 0 or more."""
+    return _days(text, minimum=0)
 
 
 def _yes_no(text: str) -> bool:

@@ -15,6 +15,8 @@ from zato_sso_reset.files import new_private_file, sync_folder
 from zato_sso_reset.limits import time_limit
 
 if TYPE_CHECKING:
+    from collections.abc import Callable
+
     from zato_sso_reset.cli.output import Report
 
 WRITE_TIMEOUT = 5
@@ -53,12 +55,30 @@ class Result:
         Raises:
             OutputError: not all of it could be written, or nobody took it for `WRITE_TIMEOUT`.
         """
+        self._write(f"{line}\n", _write_for_good)
+
+    def stream(self, text: str) -> None:
+        """Write `text`, and wait for as long as its reader takes, who may be a pager.
+
+        Raises:
+            OutputError: not all of it could be written.
+            click.exceptions.Exit: whoever read it has had enough, and is to be told nothing.
+        """
+        self._write(text, _write_to_reader)
+
+    def _write(self, text: str, write: "Callable[[int, bytes], None]") -> None:
         if self._fd is None:
-            click.echo(line, self._stream)
+            click.echo(text, self._stream, nl=False)
             return
-        encoding = self._stream.encoding or "utf-8"
-        if reason := _write(self._fd, f"{line}\n".encode(encoding, "backslashreplace")):
-            raise OutputError(f"The result could not be written to stdout: {reason}. {self._otherwise}")
+        try:
+            write(self._fd, text.encode(self._stream.encoding or "utf-8", "backslashreplace"))
+        except TimeoutError:
+            reason: str | None = f"nobody read it for {WRITE_TIMEOUT} seconds"
+        except OSError as error:
+            reason = error.strerror
+        else:
+            return
+        raise OutputError(f"The result could not be written to stdout: {reason}. {self._otherwise}")
 
 
 class ResultFile:
@@ -134,19 +154,23 @@ def _check_writable(fd: int) -> None:
         raise OutputError("stdout can't be written to, and the result goes there. Nothing was changed.")
 
 
-def _write(fd: int, data: bytes) -> str | None:
-    """Write all of `data`, and return None or why that failed."""
+def _write_for_good(fd: int, data: bytes) -> None:
+    with time_limit(WRITE_TIMEOUT):
+        _write_all(fd, data)
+        if stat.S_ISREG(os.fstat(fd).st_mode):
+            os.fsync(fd)
+
+
+def _write_to_reader(fd: int, data: bytes) -> None:
     try:
-        with time_limit(WRITE_TIMEOUT):
-            while data:
-                data = data[os.write(fd, data) :]
-            if stat.S_ISREG(os.fstat(fd).st_mode):
-                os.fsync(fd)
-    except TimeoutError:
-        return f"nobody read it for {WRITE_TIMEOUT} seconds"
-    except OSError as error:
-        return error.strerror
-    return None
+        _write_all(fd, data)
+    except BrokenPipeError:
+        raise click.exceptions.Exit(OutputError.exit_code) from None
+
+
+def _write_all(fd: int, data: bytes) -> None:
+    while data:
+        data = data[os.write(fd, data) :]
 
 
 def warn_of_readers(fd: int, report: "Report") -> None:

@@ -1,0 +1,139 @@
+"""The forms of `password-status`, for whatever a database may hold."""
+
+import csv
+import io
+import json
+from dataclasses import replace
+from datetime import datetime
+from itertools import chain
+from unicodedata import combining, east_asian_width
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from zato_sso_reset.cli.formats import to_csv, to_json, to_table
+from zato_sso_reset.errors import printable
+from zato_sso_reset.status import PasswordStatus
+
+times = st.datetimes(min_value=datetime(1000, 1, 1))  # noqa: DTZ001 Zato's times are naive
+numbers = st.none() | st.integers(1, 2**32)
+statuses = st.builds(
+    PasswordStatus,
+    username=st.text(min_size=1, max_size=191),
+    approval_status=st.sampled_from(["approved", "before_decision"]),
+    password_last_set=times,
+    password_expiry=times,
+    days_left=st.integers(-3_000_000, 3_000_000),
+    open_sessions=st.integers(0, 10**6),
+    hash_scheme=st.sampled_from(["pbkdf2_sha512", "argon2id", "unknown"]),
+    rounds=numbers,
+    time_cost=numbers,
+    memory_cost=numbers,
+    parallelism=numbers,
+)
+few = settings(max_examples=30, deadline=None)
+pages = st.lists(st.lists(statuses, max_size=3), max_size=3)
+
+TIME = datetime(2026, 1, 2)  # noqa: DTZ001 Zato's times are naive
+
+STATUS = PasswordStatus(
+    username="user1",
+    approval_status="approved",
+    is_locked=False,
+    must_change=False,
+    totp=None,
+    expired=False,
+    never_changed=False,
+    password_last_set=TIME,
+    password_expiry=TIME,
+    days_left=0,
+    open_sessions=0,
+    hash_scheme="unknown",
+    rounds=None,
+    time_cost=None,
+    memory_cost=None,
+    parallelism=None,
+    below_setting=None,
+)
+
+
+def columns_of(line: str) -> int:
+    """Return how many columns of a terminal a line takes."""
+    return sum(2 if east_asian_width(c) in {"W", "F"} else not combining(c) for c in line)
+
+
+class TestJson:
+    """Exact, for programs."""
+
+    @few
+    @given(pages)
+    def test_has_everything(self, pages: list[list[PasswordStatus]]) -> None:
+        """One array of ASCII text, whatever the pages are, has each value as it is."""
+        text = "".join(to_json(pages))
+        told = json.loads(text)
+
+        assert text.isascii()
+        assert len(told) == sum(map(len, pages))
+        for each, status in zip(told, chain(*pages), strict=True):
+            for key in ("password_last_set", "password_expiry"):
+                each[key] = datetime.fromisoformat(each[key].removesuffix("Z"))
+            assert each == vars(status)
+
+
+class TestCsv:
+    """For spreadsheets."""
+
+    @few
+    @given(pages)
+    def test_no_name_is_a_formula(self, pages: list[list[PasswordStatus]]) -> None:
+        """A line a user, whose name is readable, and begins as no formula does."""
+        text = "".join(to_csv(pages))
+        header, *rows = csv.reader(io.StringIO(text))
+
+        assert len(text.splitlines()) == len(rows) + 1
+        for row, status in zip(rows, chain(*pages), strict=True):
+            assert len(row) == len(header)
+            assert row[0].removeprefix("'") == printable(status.username, 2000).removeprefix("'")
+            assert not row[0].startswith(("=", "+", "-", "@"))
+            assert row[9] == str(status.days_left)
+
+
+class TestTable:
+    """For people."""
+
+    @few
+    @given(pages, st.none() | st.integers(1, 200))
+    def test_fits(self, pages: list[list[PasswordStatus]], width: int | None) -> None:
+        """A line a user, no longer than the terminal is wide, and without what it would obey."""
+        text = "".join(to_table(pages, width))
+        lines = text.split("\n")
+
+        assert len(lines) == 1 + sum(map(len, pages)) + 1
+        assert all(line.isprintable() for line in lines)
+        assert not width or max(map(columns_of, lines)) <= width
+
+    @given(statuses)
+    def test_without_a_terminal_nothing_is_cut(self, status: PasswordStatus) -> None:
+        """Whatever reads it gets the whole name, and all that follows."""
+        line = "".join(to_table([[], [status]], None)).split("\n")[1]
+
+        assert line.startswith(printable(status.username, 2000))
+        assert line.endswith(status.password_last_set.date().isoformat())
+        assert ("not approved" in line) >= (status.approval_status != "approved")
+
+    @pytest.mark.parametrize(
+        ("username", "shown"),
+        [
+            ("ab" * 5, "ababababab"),
+            ("ab" * 6, "ababababa…"),
+            ("字" * 5, "字字字字字"),
+            ("字" * 6, "字字字字…"),
+        ],
+    )
+    def test_long_name_is_cut(self, username: str, shown: str) -> None:
+        """On a terminal it has a quarter of the width, in which a wide character takes two columns."""
+        header, line, _ = "".join(to_table([[replace(STATUS, username=username)]], 40)).split("\n")
+
+        assert line.startswith(f"{shown}  ")
+        assert header.startswith("USERNAME    STATE  EXPIRES")

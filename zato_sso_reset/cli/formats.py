@@ -1,0 +1,129 @@
+"""Password statuses as a table, JSON or CSV, made a page at a time."""
+
+import csv
+import io
+import json
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import datetime
+from itertools import chain
+from unicodedata import combining, east_asian_width
+
+from zato_sso_reset.errors import printable
+from zato_sso_reset.status import PasswordStatus
+
+KEYS = list(PasswordStatus.__dataclass_fields__)
+
+HEADER = ("USERNAME", "STATE", "EXPIRES", "DAYS", "SESSIONS", "HASH (! below setting)", "LAST SET")
+
+NUMBERS = {HEADER.index("DAYS"), HEADER.index("SESSIONS")}
+"""Columns that are aligned to the right."""
+
+FORMULA = ("=", "+", "-", "@")
+"""How a text begins that a spreadsheet would run."""
+
+LONGEST = 2000
+"""Characters that a text has at most, escaped."""
+
+
+def to_json(pages: Iterable[Sequence[PasswordStatus]]) -> Iterator[str]:
+    """Yield an array of objects, one a line."""
+    start = "[\n"
+    for page in filter(None, pages):
+        yield start + ",\n".join(json.dumps(vars(status), default=_iso) for status in page)
+        start = ",\n"
+    yield "[]\n" if start == "[\n" else "\n]\n"
+
+
+def to_csv(pages: Iterable[Sequence[PasswordStatus]]) -> Iterator[str]:
+    """Yield a header and a line each; what a spreadsheet would run gets a `'` in front."""
+    header: Iterable[Sequence[object]] = [KEYS]
+    for rows in chain([header], (map(_csv_row, page) for page in pages)):
+        lines = io.StringIO()
+        csv.writer(lines, lineterminator="\n").writerows(rows)
+        yield lines.getvalue()
+
+
+def to_table(pages: Iterable[Sequence[PasswordStatus]], width: int | None) -> Iterator[str]:
+    """Yield a header and a line each, with columns that the first page fits into.
+
+    On a terminal, which has a `width`, no line is longer than that.
+    """
+    pages = iter(pages)
+    first = [HEADER, *map(_table_row, next(pages, ()))]
+    widths = [max(map(_width, column)) for column in zip(*first, strict=True)]
+    if width:
+        widths[:2] = min(widths[0], width // 4), min(widths[1], width * 3 // 8)
+    for rows in chain([first], (map(_table_row, page) for page in pages)):
+        yield "".join(_line(row, widths, width) for row in rows)
+
+
+def _iso(time: datetime) -> str:
+    return f"{time.isoformat(timespec='microseconds')}Z"
+
+
+def _csv_row(status: PasswordStatus) -> list[object]:
+    return [_csv_value(value) for value in vars(status).values()]
+
+
+def _csv_value(value: object) -> object:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, datetime):
+        return _iso(value)
+    if isinstance(value, str):
+        text = printable(value, LONGEST)
+        return f"'{text}" if text.startswith(FORMULA) else text
+    return value
+
+
+def _table_row(status: PasswordStatus) -> tuple[str, ...]:
+    states = {
+        "expired": status.expired,
+        "locked": status.is_locked,
+        "not approved": status.approval_status != "approved",
+        "must change": status.must_change,
+        "never changed": status.never_changed,
+        "no TOTP": status.totp is False,
+    }
+    costs = {
+        "": status.rounds,
+        "m=": status.memory_cost,
+        "t=": status.time_cost,
+        "p=": status.parallelism,
+    }
+    hashed = [f"{name}{cost}" for name, cost in costs.items() if cost is not None]
+    return (
+        printable(status.username, LONGEST),
+        ", ".join(state for state, holds in states.items() if holds),
+        status.password_expiry.date().isoformat(),
+        str(status.days_left),
+        str(status.open_sessions),
+        " ".join([*(["!"] if status.below_setting else []), status.hash_scheme, *hashed]),
+        status.password_last_set.date().isoformat(),
+    )
+
+
+def _line(row: Sequence[str], widths: Sequence[int], width: int | None) -> str:
+    cells = []
+    for number, (cell, room) in enumerate(zip(row, widths, strict=True)):
+        text = _cut(cell, room) if width and number < 2 else cell  # noqa: PLR2004 username and state
+        padding = " " * (room - _width(text))
+        cells.append(padding + text if number in NUMBERS else text + padding)
+    line = "  ".join(cells).rstrip()
+    return f"{_cut(line, width) if width else line}\n"
+
+
+def _cut(text: str, width: int) -> str:
+    if _width(text) <= width:
+        return text
+    kept = text[:width]
+    while kept and _width(kept) >= width:
+        kept = kept[:-1]
+    return f"{kept}…"
+
+
+def _width(text: str) -> int:
+    """Return how many columns of a terminal a printable text takes."""
+    if text.isascii():
+        return len(text)
+    return sum(2 if east_asian_width(c) in {"W", "F"} else not combining(c) for c in text)
