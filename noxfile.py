@@ -66,6 +66,7 @@ def benchmarks(session: nox.Session) -> None:
     session.install(EXTRAS, *dependency_group("test"), "matplotlib>=3.9")
     session.run("python", "-m", "benchmarks.one_reset", *session.posargs)
     session.run("python", "-m", "benchmarks.bulk", *session.posargs)
+    session.run("python", "-m", "benchmarks.status", *session.posargs)
 
 
 @nox.session
