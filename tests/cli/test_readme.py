@@ -32,9 +32,9 @@ class TestReadme:
 
     def test_help_is_the_real_one(self, invoke: Callable[..., Result]) -> None:
         """The help text stands in the README as the command prints it."""
-        texts = list(HELP.finditer(read("README.md") + read("docs/bulk.md")))
+        texts = list(HELP.finditer(read("README.md") + read("docs/bulk.md") + read("docs/status.md")))
 
-        assert len(texts) == 2
+        assert len(texts) == 3
         for text in texts:
             assert text["text"] == invoke(*text["arguments"].split(), terminal_width=80).stdout
 
