@@ -51,8 +51,8 @@ class TestRoundTrip:
     @pytest.mark.parametrize(
         ("options", "expected"),
         [
-            (("--expiry", "5", "--must-change", "no"), (5, 0)),
-            (("--expiry", "6", "--must-change", "yes"), (6, 1)),
+            (("--expiry", "50", "--must-change", "no"), (50, 0)),
+            (("--expiry", "60", "--must-change", "yes"), (60, 1)),
             (("--must-change", "false"), (730, 0)),
             ((), (730, 1)),
         ],

@@ -129,7 +129,7 @@ def set_password(
             raise
         else:
             audit.changed(changes(must_change=request.must_change, access=request.access))
-            report.note(f"User `{request.username}` has the new password: {_describe(outcome)}")
+            report.note(f"User `{request.username}` has the new password.")
             if not choose:
                 result.warn_of_readers(report)
         report.tell_beside(outcome.changed.describe(request.access), dry_run=request.dry_run)
