@@ -1,0 +1,164 @@
+"""docs/operations.md: every block of it is run as it stands."""
+
+import json
+import os
+import re
+import shlex
+import stat
+import subprocess
+from pathlib import Path
+
+import pytest
+
+from tests.conftest import AUDIT, ZATO
+from tests.databases import Database
+from tests.servers import OLD, Server, insert_user, quick_server
+
+PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
+
+BLOCKS = {
+    section.partition("\n")[0]: re.findall(r"^```(\w+)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    for section in PAGE.split("\n## ")[1:]
+}
+"""What stands in fences, with its language, by the heading above."""
+
+
+@pytest.fixture
+def server(tmp_path: Path) -> Server:
+    """`~/env/qs-1/server1`, where user1 is locked out and somebody else has a session of user1's."""
+    for name in ("server2", "server1"):
+        server = quick_server(tmp_path / "env" / "qs-1" / name)
+        insert_user(server, 99, "admin1", {"is_super_user": True})
+    server.database.run("UPDATE zato_sso_user SET is_locked = 1, is_totp_enabled = 1 WHERE id = 1")
+    server.database.run("UPDATE zato_sso_session SET user_id = 1")
+    return server
+
+
+def run(script: str, server: Server) -> str:
+    """Run a script as the page has it, and return its stdout; it has to end with 0."""
+    home = server.path.parents[2]
+    env = {"HOME": str(home), "PATH": f"{ZATO.parent}{os.pathsep}{os.environ['PATH']}", AUDIT: "false"}
+    argv = ["bash", "-euo", "pipefail", "-c", script]
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, check=False, timeout=60)
+    assert done.returncode == 0, done.stderr
+    return done.stdout
+
+
+def block(heading: str, language: str = "sh") -> str:
+    """Return the one block below a heading."""
+    [(found, text)] = BLOCKS[heading]
+    assert found == language
+    return str(text)
+
+
+def user(server: Server) -> tuple[bool, bool, bool, int]:
+    """Return whether user1 is locked, has TOTP on and must change the password, and the sessions."""
+    row = server.database.row("user1")
+    flags = (bool(row[name]) for name in ("is_locked", "is_totp_enabled", "password_must_change"))
+    [(sessions,)] = server.database.run("SELECT count(*) FROM zato_sso_session WHERE user_id = 1")
+    is_locked, has_totp, must_change = flags
+    return is_locked, has_totp, must_change, sessions
+
+
+def test_every_block_is_run() -> None:
+    """No heading of the page is without a test here."""
+    assert list(BLOCKS) == [
+        "The owner is locked out",
+        "Somebody else may be in an account",
+        "Somebody else may be in the whole server",
+        "A temporary password",
+        "The same password on two servers",
+        "Whose hashes are too weak",
+        "Ansible",
+        "cron",
+    ]
+
+
+def test_owner_is_locked_out(server: Server) -> None:
+    """Nothing is in the owner's way any more, and the session goes on."""
+    printed = run(block("The owner is locked out"), server)
+
+    assert "locked" in printed
+    assert server.opens("user1", printed.rsplit("`", 2)[1])
+    assert user(server) == (False, False, True, 1)
+
+
+def test_somebody_else_in_an_account(server: Server) -> None:
+    """The session is gone, and the last line says that none is open."""
+    printed = run(block("Somebody else may be in an account"), server)
+
+    assert not server.opens("user1", OLD)
+    assert user(server) == (True, True, False, 0)
+    assert re.search(r"^user1 .* 0 ", printed, re.MULTILINE)
+
+
+def test_somebody_else_in_the_server(server: Server) -> None:
+    """Each approved user has one of the passwords in the files, which are private."""
+    run(block("Somebody else may be in the whole server"), server)
+
+    files = [Path("admin1.txt"), Path("passwords.jsonl")]
+    assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o600, 0o600]
+    passwords = {
+        each["username"]: each["password"] for each in map(json.loads, files[1].read_text().splitlines())
+    }
+    passwords["admin1"] = files[0].read_text().rsplit("`", 2)[1]
+    assert server.opened_by(passwords) == {"user1", "locked1", "MixedCase", "changing1", "admin1"}
+    assert server.database.dump("zato_sso_session") == []
+
+
+def test_temporary_password(server: Server) -> None:
+    """It lasts two months, and has to be changed."""
+    run(block("A temporary password"), server)
+
+    [(days,)] = server.database.run(
+        "SELECT julianday(password_expiry) - julianday(password_last_set) FROM zato_sso_user WHERE id = 1"
+    )
+    assert round(days) == 60
+    assert user(server)[2]
+
+
+def test_same_password_on_two_servers(server: Server) -> None:
+    """Both take it, though nobody has seen it."""
+    second = Database("sqlite", str(server.path.parent / "server2" / "zato.db"))
+    assert run(block("The same password on two servers"), server) == "Changed password for user `user1`\n"
+
+    for database in (server.database, second):
+        assert database.row("user1")["password_last_set"] > database.row("locked1")["password_last_set"]
+
+
+def test_weak_hashes(server: Server) -> None:
+    """Those that cost less than the server's setting are listed."""
+    server.edit("sso.conf", "hash_secret", rounds="2000")
+    run("zato sso reset-user-password ~/env/qs-1/server1 user1", server)
+
+    run(block("Whose hashes are too weak"), server)
+
+    assert set(Path("weak.txt").read_text().split()) == {
+        "locked1",
+        "pending1",
+        "MixedCase",
+        "changing1",
+        "admin1",
+    }
+
+
+def test_ansible(server: Server) -> None:
+    """The task's arguments, with Ansible's variable filled in, make the file that `creates` waits for."""
+    task = block("Ansible", "yaml").replace("{{ ansible_env.HOME }}", str(server.path.parents[2]))
+    arguments = re.findall(r"^      - \"?(.*?)\"?$", task, re.MULTILINE)
+    creates = re.findall(r"creates: \"(.*)\"", task)
+
+    run(shlex.join(arguments), server)
+
+    assert server.opens("user1", json.loads(Path(creates[0]).read_text())["password"])
+
+
+def test_cron(server: Server) -> None:
+    """What follows the five fields of time lists whose password expires."""
+    server.database.run("UPDATE zato_sso_user SET password_expiry = '2020-01-02 03:04:05' WHERE id = 1")
+    command = block("cron", "cron").split(maxsplit=5)[5]
+
+    printed = run(command, server)
+
+    assert "user1" in printed
+    assert "MixedCase" not in printed
