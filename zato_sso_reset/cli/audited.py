@@ -1,14 +1,16 @@
 """Commands that change users, and tell syslog so."""
 
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from zato_sso_reset.access import AccessChanges
 from zato_sso_reset.cli.command import Command
 from zato_sso_reset.cli.output import Report
 from zato_sso_reset.cli.result import open_standard_streams
+
+if TYPE_CHECKING:
+    from zato_sso_reset.access import AccessChanges
 
 
 class AuditedCommand(Command):
@@ -30,7 +32,7 @@ class AuditedCommand(Command):
             raise
 
 
-def changes(*, must_change: bool | None, access: AccessChanges) -> str:
+def changes(*, must_change: bool | None, access: "AccessChanges") -> str:
     """Return the words for what of a user was changed."""
     told = ["password", "password_expiry"]
     if must_change is not None:

@@ -1,27 +1,24 @@
 """`zato sso change-user-password`."""
 
-import json
 import sys
 from typing import TYPE_CHECKING, Any
 
 import click
 
+from zato_sso_reset.cli import options
 from zato_sso_reset.cli.audited import AuditedCommand
-from zato_sso_reset.cli.one_user import Request, as_json, parameters, set_password
-from zato_sso_reset.cli.options import has_controls
 from zato_sso_reset.limits import interruptible
 
 if TYPE_CHECKING:
     from zato_sso_reset.audit import Audit
     from zato_sso_reset.cli.output import Report
-    from zato_sso_reset.reset import Outcome
 
 MAX_INPUT = 4096
 """Bytes of stdin. Stock Zato takes passwords of at most 256 characters."""
 
 
 @click.command("change-user-password", cls=AuditedCommand)
-@parameters("text", "json")
+@options.one_user("text", "json")
 @click.option("--password-stdin", is_flag=True, help="Read the password from stdin, which is one line.")
 @click.option(
     "--password",
@@ -48,15 +45,17 @@ def change_user_password(
             return _checked(password)
         return _checked(_from_stdin() if password_stdin else _asked_for())
 
-    set_password(
-        Request(**given),
+    from zato_sso_reset.cli import one_user
+
+    one_user.set_password(
+        one_user.Request(**given),
         audit,
         verb="change",
         to_store={"password_stdin": True} if password_stdin else {},
         choose=choose,
         formats={
             "text": lambda done: f"Changed password for user `{done.new.user.username}`",
-            "json": _to_json,
+            "json": lambda done: one_user.as_json(done, with_password=False),
         },
     )
 
@@ -78,11 +77,6 @@ def _checked(password: str) -> str:
     """Return a password that could be typed at a login."""
     if not password:
         raise click.UsageError("The password is empty.")
-    if has_controls(password):
+    if options.has_controls(password):
         raise click.UsageError("The password has a line end or control character, or is not UTF-8.")
     return password
-
-
-def _to_json(done: "Outcome") -> str:
-    """Return it without the password, which the administrator knows."""
-    return json.dumps({name: value for name, value in as_json(done).items() if name != "password"})

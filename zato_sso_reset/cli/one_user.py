@@ -1,14 +1,15 @@
 """What the commands that set one user's password share."""
 
+import json
 import sys
 from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import TYPE_CHECKING
 
 from zato_sso_reset.access import AccessChanges
-from zato_sso_reset.cli import command, options
+from zato_sso_reset.cli import command
 from zato_sso_reset.cli.audited import changes
 from zato_sso_reset.cli.output import Report, read_server, reporting, store_arguments
 from zato_sso_reset.cli.result import Result, ResultFile
@@ -20,12 +21,10 @@ if TYPE_CHECKING:
     from zato_sso_reset.audit import Audit
     from zato_sso_reset.reset import Outcome
 
-F = TypeVar("F", bound=Callable[..., Any])
-
 
 @dataclass(frozen=True)
 class Request:
-    """What was asked for on the command line, under the names of `parameters`."""
+    """What was asked for on the command line, under the names of `options.one_user`."""
 
     path: Path
     username: str
@@ -46,32 +45,6 @@ class Request:
         """What to change beside the password."""
         by = f"{operating_user()}@{host()}"
         return AccessChanges(self.unlock, self.disable_totp, self.revoke_access, by)
-
-
-def parameters(*formats: str) -> Callable[[F], F]:
-    """Return a decorator that gives a command all that a `Request` holds; `formats` are those of --output."""
-    parameters = (
-        options.path_argument,
-        options.username_argument,
-        options.store_log_option,
-        options.verbose_option,
-        options.store_config_option,
-        options.expiry_option,
-        options.must_change_option,
-        options.output_option(*formats),
-        options.output_file_option,
-        options.dry_run_option,
-        options.unlock_option,
-        options.disable_totp_option,
-        options.revoke_access_option,
-    )
-
-    def decorate(function: F) -> F:
-        for parameter in reversed(parameters):
-            function = parameter(function)
-        return function
-
-    return decorate
 
 
 def set_password(
@@ -143,9 +116,12 @@ def _describe(outcome: "Outcome") -> str:
     return f"it expires at {record['password_expiry']}, and {must_change} at the next login."
 
 
-def as_json(outcome: "Outcome") -> dict[str, object]:
-    """Return what JSON has of an outcome."""
-    return {**outcome.new.record(), "is_locked": outcome.is_locked, "warnings": list(outcome.warnings)}
+def as_json(outcome: "Outcome", *, with_password: bool = True) -> str:
+    """Return an outcome as an object."""
+    record = {**outcome.new.record(), "is_locked": outcome.is_locked, "warnings": list(outcome.warnings)}
+    if not with_password:
+        del record["password"]
+    return json.dumps(record)
 
 
 def _given(request: Request) -> dict[str, object]:

@@ -146,3 +146,29 @@ def output_option(*formats: str) -> Callable[[F], F]:
         metavar="|".join(formats),
         help=f"What the result looks like. Without it, {formats[0]}.",
     )
+
+
+def one_user(*formats: str) -> Callable[[F], F]:
+    """Return a decorator that gives a command what `one_user.Request` holds; `formats` are --output's."""
+    parameters = (
+        path_argument,
+        username_argument,
+        store_log_option,
+        verbose_option,
+        store_config_option,
+        expiry_option,
+        must_change_option,
+        output_option(*formats),
+        output_file_option,
+        dry_run_option,
+        unlock_option,
+        disable_totp_option,
+        revoke_access_option,
+    )
+
+    def decorate(function: F) -> F:
+        for parameter in reversed(parameters):
+            function = parameter(function)
+        return function
+
+    return decorate
