@@ -105,7 +105,8 @@ class PluginGroup(click.Group):
             code = error.exit_code
         except click.Abort as error:
             say("Aborted.")
-            code = 130 if isinstance(error.__cause__, KeyboardInterrupt) else 1
+            # A prompt of Click's raises it `from None`.
+            code = 130 if isinstance(error.__context__, KeyboardInterrupt) else 1
         except OSError as error:
             if error.filename or error.errno not in _WRITE_ERRORS:
                 raise
@@ -211,15 +212,16 @@ def _broken(name: str, problem: str) -> click.Command:
 
 def _tell(error: click.ClickException) -> None:
     """Print an error to stderr, as a line or as a JSON object."""
+    message = printable(_message(error), 2000)
     ctx: click.Context | None = getattr(error, "ctx", None)
     if not (ctx and ctx.meta.get(ERRORS_AS_JSON)):
-        say(f"Error: {_message(error)}")
+        _to_stderr(f"Error: {message}")
         return
     import json
 
     # What is quoted may have sentences of its own.
-    sentences = re.fullmatch(r"((?:`[^`]*`|[^`])*?[.?]) (.*)", _message(error), re.DOTALL)
-    what, hint = sentences.groups() if sentences else (_message(error), None)
+    sentences = re.fullmatch(r"((?:`[^`]*`|[^`])*?[.?]) (.*)", message)
+    what, hint = sentences.groups() if sentences else (message, None)
     _to_stderr(json.dumps({"error": what, "exit_code": error.exit_code, "hint": hint}))
 
 

@@ -1,6 +1,7 @@
 """`zato sso change-user-password`."""
 
 import sys
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -15,6 +16,8 @@ if TYPE_CHECKING:
 
 MAX_INPUT = 4096
 """Bytes of stdin. Stock Zato takes passwords of at most 256 characters."""
+
+_NOT_TO_BE_TYPED = "The password has a line end or control character, or is not UTF-8."
 
 
 @click.command("change-user-password", cls=AuditedCommand)
@@ -61,13 +64,16 @@ def change_user_password(
 
 
 def _asked_for() -> str:
-    with interruptible():
+    with interruptible(), suppress(UnicodeDecodeError):
         return str(click.prompt("New password", hide_input=True, confirmation_prompt=True, err=True))
+    raise click.UsageError(_NOT_TO_BE_TYPED)  # out here: that error holds what was typed
 
 
 def _from_stdin() -> str:
     """Return what stdin has, without the end of its line; a key1 before it was taken already."""
-    data = sys.stdin.buffer.read(MAX_INPUT + 1) if sys.stdin else b""
+    data = b""
+    with suppress(OSError):  # there is a stdin, but none to read from
+        data = sys.stdin.buffer.read(MAX_INPUT + 1) if sys.stdin else b""
     if len(data) > MAX_INPUT:
         raise click.UsageError(f"The password on stdin is longer than {MAX_INPUT} bytes.")
     return data.decode(errors="surrogateescape").removesuffix("\n").removesuffix("\r")
@@ -78,5 +84,5 @@ def _checked(password: str) -> str:
     if not password:
         raise click.UsageError("The password is empty.")
     if options.has_controls(password):
-        raise click.UsageError("The password has a line end or control character, or is not UTF-8.")
+        raise click.UsageError(_NOT_TO_BE_TYPED)
     return password

@@ -68,6 +68,7 @@ class Command(click.Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
+        ctx.meta[ERRORS_AS_JSON] = ctx.params.get("output") == "json"  # the last one that was given
         on_interrupt = signal.getsignal(signal.SIGINT)
         if on_interrupt is signal.default_int_handler:
             # Ctrl-C is to end the process at once, inside a database driver too, as SIGTERM does.

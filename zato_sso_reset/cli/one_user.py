@@ -61,7 +61,7 @@ def set_password(
     `to_store` is what --store-config keeps beside the request.
     """
     result: Result | ResultFile
-    if request.output_file is None or str(request.output_file) == "-":
+    if request.output_file is None:
         result = Result(sys.stdout, otherwise="Nothing was changed.")
     else:
         result = ResultFile(request.output_file)

@@ -74,6 +74,11 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
+def _file(_ctx: click.Context, _param: click.Parameter, path: Path | None) -> Path | None:
+    """Return None for stdout, which is `-` or what there is without the option."""
+    return None if str(path) == "-" else path
+
+
 def _complete_path(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
     from zato_sso_reset.cli.completion import complete_path
 
@@ -120,6 +125,7 @@ verbose_option = click.option("--verbose", is_flag=True, help="Tell on stderr wh
 output_file_option = click.option(
     "--output-file",
     type=click.Path(path_type=Path),
+    callback=_file,
     metavar="FILE",
     help="A new file for the result, instead of stdout. Its owner alone can read it.",
 )

@@ -85,14 +85,19 @@ class ResultFile:
     """A new file that its owner alone can read, made only when its line is there."""
 
     def __init__(self, path: Path) -> None:
-        """See that there is nothing at `path`.
+        """See that there is nothing at `path`, and that its folder can be written to.
 
         Raises:
-            FileNotMadeError: there is.
+            FileNotMadeError: there is, or it can't.
         """
         open_standard_streams(0, 1, 2)
         if os.path.lexists(path):
             raise FileNotMadeError(f"`{printable(str(path))}` is there already. Give another --output-file.")
+        if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
+            raise FileNotMadeError(
+                f"`{printable(str(path))}` can't be made: its folder is missing or may not be written to. "
+                "Give another --output-file."
+            )
         self._path = path
 
     def write_line(self, line: str) -> None:
@@ -117,7 +122,8 @@ class ResultFile:
 
     def take_back(self) -> None:
         """Remove what is void."""
-        self._path.unlink(missing_ok=True)
+        with suppress(OSError):  # whoever calls is telling what matters more: that it is void
+            self._path.unlink()
 
     def warn_of_readers(self, report: "Report") -> None:
         """Leave it: there are none."""
