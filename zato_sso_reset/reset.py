@@ -74,7 +74,9 @@ class PasswordMaker:
         if chosen is None:
             password = self._generator.generate()
         elif refusal := self._policy.refusal(chosen):
-            raise PasswordRefusedError(f"The server's password policy refuses this one: {refusal}. Choose another.")
+            raise PasswordRefusedError(
+                f"The server's password policy refuses this one: {refusal}. Choose another."
+            )
         else:
             password = chosen
         hashed = self._hasher.hash(password)

@@ -66,8 +66,8 @@ def start_struck(
 def start() -> Start:
     """Start a reset of `user1` that strikes itself with a signal at a point."""
 
-    def run(server: Server, strike: str, hurried: str = "", **options: object) -> Running:
-        arguments = ("sso", "reset-user-password", server.path, "user1")
+    def run(server: Server, strike: str, hurried: str = "", *more: object, **options: object) -> Running:
+        arguments = ("sso", "reset-user-password", server.path, "user1", *more)
         return start_struck(arguments, strike, hurried, "", **options)
 
     return run

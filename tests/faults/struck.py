@@ -14,7 +14,7 @@ from typing import Any
 
 from zato_sso_reset import __main__, bulk, odb, reset
 from zato_sso_reset.cli.lines import Lines
-from zato_sso_reset.cli.result import Result
+from zato_sso_reset.cli.result import Result, ResultFile
 from zato_sso_reset.repository import UserRepository
 
 POINT, NAME, TIME = (os.environ.get("STRIKE", "") + "::").split(":")[:3]
@@ -40,6 +40,12 @@ def write_line(*args: Any, _original: Any = Result.write_line) -> None:
     strike("after-line")
 
 
+def write_file(*args: Any, _original: Any = ResultFile.write_line) -> None:
+    """Make the file, with a point after it."""
+    _original(*args)
+    strike("after-line")
+
+
 def write_lines(*args: Any, _original: Any = Lines.write) -> None:
     """Write the lines of a batch, with a point after them."""
     _original(*args)
@@ -57,7 +63,8 @@ if __name__ == "__main__":
     reset.change_passwords = change_passwords  # type: ignore[assignment]
     bulk.change_passwords = change_passwords  # type: ignore[attr-defined, assignment]
     Lines.write = write_lines  # type: ignore[method-assign, assignment]
-    if "reset-user-password" in sys.argv:
+    ResultFile.write_line = write_file  # type: ignore[method-assign, assignment]
+    if "reset-user-passwords" not in sys.argv:
         Result.write_line = write_line  # type: ignore[method-assign, assignment]
     if os.environ.get("HURRIED"):
         odb.TRANSACTION_TIMEOUT = 2

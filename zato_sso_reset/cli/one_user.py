@@ -14,7 +14,6 @@ from zato_sso_reset.cli.audited import changes
 from zato_sso_reset.cli.output import Report, read_server, reporting, store_arguments
 from zato_sso_reset.cli.result import Result, ResultFile
 from zato_sso_reset.errors import CommitRefusedError, FileNotMadeError
-from zato_sso_reset.host import say
 from zato_sso_reset.who import host, operating_user
 
 if TYPE_CHECKING:
@@ -96,7 +95,7 @@ def set_password(
             )
         except reset.DryRun:
             what = f"{verb} the password of user `{request.username}`: {_describe(outcome)}"
-            say(f"Would {what} Nothing was changed.")
+            report.tell(f"Would {what} Nothing was changed.")
         except CommitRefusedError:
             result.take_back()
             raise

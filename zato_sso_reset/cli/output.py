@@ -36,12 +36,15 @@ class Report:
         say(f"Warning: {text}")
         self._to_log("WARNING", text)
 
+    def tell(self, text: str) -> None:
+        """Tell what the administrator asked for."""
+        say(text)
+        self._to_log("INFO", text)
+
     def tell_beside(self, changes: str, *, dry_run: bool = False) -> None:
         """Tell what was changed beside a password, if anything."""
         if changes:
-            text = f"{'Would be' if dry_run else 'Done'} beside the password: {changes}."
-            say(text)
-            self._to_log("INFO", text)
+            self.tell(f"{'Would be' if dry_run else 'Done'} beside the password: {changes}.")
 
     def error(self, text: str) -> None:
         """Log what is told on stderr as the command ends."""
