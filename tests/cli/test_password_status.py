@@ -110,7 +110,7 @@ class TestPasswordStatus:
             for key in ("password_last_set", "password_expiry"):
                 assert each[key].endswith("Z")
                 assert datetime.fromisoformat(each[key][:-1]) == as_time(row[key])
-            assert each["open_sessions"] == (2 if each["username"] == "user1" else 0)
+            assert each["open_sessions"] == (2 if each["username"] == "MixedCase" else 0)
             assert (each["hash_scheme"], each["rounds"], each["below_setting"]) == (
                 "pbkdf2_sha512",
                 1000,
@@ -122,11 +122,11 @@ class TestPasswordStatus:
     def test_one_user(self, server: Server, tell: Tell, invoke: Invoke) -> None:
         """The name is taken as it is written, and a user who is not approved is shown."""
         [pending] = tell(server, "pending1")
-        [user] = tell(server, "user1")
-        other = invoke("sso", "password-status", server.path, "USER1", "--output", "json")
+        [user] = tell(server, "MixedCase")
+        other = invoke("sso", "password-status", server.path, "USER1")
 
         assert (pending["username"], pending["approval_status"]) == ("pending1", "before_decision")
-        assert (user["username"], user["open_sessions"]) == ("user1", 1)
+        assert (user["username"], user["open_sessions"]) == ("MixedCase", 1)
         assert (other.exit_code, other.stdout) == (22, "")
         assert other.stderr == "Error: No such user `USER1`. Did you mean `user1`?\n"
 
