@@ -33,7 +33,7 @@ class AccessRepository:
         there = columns_of(self._connection)
 
         def count(table: TableClause, *conditions: "ColumnElement[bool]") -> "ColumnElement[int]":
-            if table.name not in {name for name, _ in there}:
+            if not {(table.name, column.name) for column in table.c} <= there:
                 return literal(0)
             return select(func.count()).select_from(table).where(*conditions).scalar_subquery()
 
@@ -54,7 +54,8 @@ class AccessRepository:
         """
         if not (changes.unlock or changes.disable_totp or changes.revoke_access):
             return AccessChanged()
-        there = columns_of(self._connection)
+        # What may not be read is there all the same, and is not to be passed over.
+        there = columns_of(self._connection, readable=False)
         theirs = users.c.id.in_([user.id for user in of])
         unlocked = totp_disabled = 0
         if changes.unlock:
@@ -76,12 +77,11 @@ class AccessRepository:
     ) -> tuple[int, int]:
         """Remove sessions with their attributes, and void links; return how many of each."""
         user_ids = [user.user_id for user in of]
-        ended = voided = 0
+        voided = 0
         theirs = sessions.c.user_id.in_([user.id for user in of])
-        if ("zato_sso_attr", "ust") in there:  # SQLite does not cascade by itself
-            of_sessions = attributes.c.ust.in_(select(sessions.c.ust).where(theirs))
-            by_index = attributes.c.user_id.in_(user_ids)
-            self._run(delete(attributes).where(by_index, of_sessions))
+        of_sessions = attributes.c.ust.in_(select(sessions.c.ust).where(theirs))
+        by_index = attributes.c.user_id.in_(user_ids)
+        self._run(delete(attributes).where(by_index, of_sessions))  # SQLite does not cascade by itself
         ended = self._run(delete(sessions).where(theirs))
         if ("zato_sso_password_reset", "user_id") in there:
             valid = update(links).where(links.c.user_id.in_(user_ids), _pending(now))

@@ -4,26 +4,28 @@ from sqlalchemy import Connection, text
 
 _COLUMNS = {
     "sqlite": text(
-        "SELECT t.name, c.name FROM sqlite_master t JOIN pragma_table_info(t.name) c "
+        "SELECT t.name, c.name, 1 FROM sqlite_master t JOIN pragma_table_info(t.name) c "
         "WHERE t.type IN ('table', 'view') AND t.name LIKE 'zato_sso_%'"
     ),
     "postgresql": text(
-        "SELECT t.relname, c.attname FROM pg_class t JOIN pg_attribute c ON c.attrelid = t.oid "
+        "SELECT t.relname, c.attname, has_column_privilege(t.oid, c.attnum, 'SELECT') "
+        "FROM pg_class t JOIN pg_attribute c ON c.attrelid = t.oid "
         "WHERE t.relkind IN ('r', 'p', 'v', 'm', 'f') AND t.relname LIKE 'zato_sso_%' "
-        "AND pg_table_is_visible(t.oid) AND c.attnum > 0 AND NOT c.attisdropped "
-        "AND has_column_privilege(t.oid, c.attnum, 'SELECT')"
+        "AND pg_table_is_visible(t.oid) AND c.attnum > 0 AND NOT c.attisdropped"
     ),
     "mysql": text(
-        "SELECT table_name, column_name FROM information_schema.columns "
-        "WHERE table_schema = DATABASE() AND table_name LIKE 'zato_sso_%' "
-        "AND FIND_IN_SET('select', privileges)"
+        "SELECT table_name, column_name, FIND_IN_SET('select', privileges) "
+        "FROM information_schema.columns "
+        "WHERE table_schema = DATABASE() AND table_name LIKE 'zato_sso_%'"
     ),
 }
 
 
-def columns_of(connection: Connection) -> set[tuple[str, str]]:
-    """Return the columns of all SSO tables that may be read, each as the names of table and column.
+def columns_of(connection: Connection, *, readable: bool = True) -> set[tuple[str, str]]:
+    """Return the columns of all SSO tables, each as the names of table and column.
 
-    It asks the catalogue: a statement that fails would end a transaction on PostgreSQL.
+    It asks the catalogue: a statement that fails would end a transaction on PostgreSQL. With `readable`,
+    columns that may not be read are left out; MySQL never tells of tables that this user has no right to.
     """
-    return {(table, column) for table, column in connection.execute(_COLUMNS[connection.dialect.name])}
+    rows = connection.execute(_COLUMNS[connection.dialect.name])
+    return {(table, column) for table, column, may_be_read in rows if may_be_read or not readable}
