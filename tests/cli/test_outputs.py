@@ -339,7 +339,7 @@ class TestErrors:
 
         error = read_error(done.exit_code, done.stdout, done.stderr)
         assert text.stderr == told(error)
-        assert "`" in path or f"`{printable(path)}`" in error["error"]
+        assert "`" in path or f"`{printable(str(Path(path)))}`" in error["error"]
         assert "`" in path or error["hint"]
 
     def test_of_other_commands_is_text(self, invoke: Invoke) -> None:
