@@ -202,9 +202,6 @@ def stdout_to(path: str, monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
         yield
 
 
-fuzz = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-
-
 class TestErrors:
     """An error with `--output json`: one object on stderr, nothing on stdout, nothing changed."""
 
@@ -332,7 +329,7 @@ class TestErrors:
     @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
     @example("a. b? c")
     @example("a`. b")
-    @fuzz
+    @settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
     def test_is_split_without_loss(self, invoke: Invoke, path: str) -> None:
         """Both halves make the whole, and a name is split only where it has quotes of its own."""
         done, text = invoke(*RESET, *JSON, "--", path, "user1"), invoke(*RESET, "--", path, "user1")
