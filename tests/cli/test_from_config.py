@@ -1,5 +1,6 @@
 """`zato from-config`: what --store-config wrote is run again."""
 
+import json
 import os
 import re
 from collections.abc import Callable
@@ -128,6 +129,103 @@ class TestRoundTrip:
         assert match
         assert match["username"] == username
         assert sqlite_server.opens(username, match["password"])
+
+
+class TestOutputs:
+    """What a result looks like and where it goes is as the first time."""
+
+    def test_format_is_the_same(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """A result is JSON again, and so is an error."""
+        invoke(*RESET, "--store-config", "--output", "json", sqlite_server.path, "user1")
+        stored = stored_file()
+        done = invoke("from-config", stored)
+        sqlite_server.database.run("UPDATE zato_sso_user SET approval_status = 'rejected'")
+        refused = invoke("from-config", stored)
+
+        assert "output=json\n" in stored.read_text()
+        assert sqlite_server.opens("user1", json.loads(done.stdout)["password"])
+        assert (refused.exit_code, refused.stdout) == (22, "")
+        assert json.loads(refused.stderr)["exit_code"] == 22
+
+    def test_file_is_the_same(
+        self, sqlite_server: Server, invoke: Invoke, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """From anywhere it is made at the same place, where it must not be."""
+        options = ("--store-config", "--output-file", "out", "--output", "password")
+        assert invoke(*RESET, *options, sqlite_server.path, "user1").exit_code == 0
+        stored, out = stored_file(), Path("out").absolute()
+        monkeypatch.chdir(tmp_path)
+
+        assert invoke("from-config", stored).exit_code == 73
+        assert sqlite_server.opens("user1", out.read_text().rstrip())
+        out.unlink()
+        assert invoke("from-config", stored).exit_code == 0
+        assert sqlite_server.opens("user1", out.read_text().rstrip())
+
+    def test_stdout_is_the_same(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """What went there as `-` goes there again, not to a file of that name."""
+        invoke(*RESET, "--store-config", "--output-file", "-", sqlite_server.path, "user1")
+        stored = stored_file()
+        done = invoke("from-config", stored)
+
+        assert "output_file" not in stored.read_text()
+        assert LINE.fullmatch(done.stdout)
+
+    def test_dry_run_is_one_again(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """What changed nothing changes nothing again."""
+        invoke(*RESET, "--store-config", "--dry-run", sqlite_server.path, "user1")
+        done = invoke("from-config", stored_file())
+
+        assert (done.exit_code, done.stdout) == (0, "")
+        assert done.stderr.startswith("Would reset the password of user `user1`")
+        assert sqlite_server.opens("user1", OLD)
+
+
+class TestChange:
+    """`zato sso change-user-password`, whose password is stored nowhere."""
+
+    CHANGE = ("sso", "change-user-password", "--store-config", "--expiry", "99")
+
+    def test_password_is_read_again(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """What came from stdin comes from there again."""
+        invoke(*self.CHANGE, "--password-stdin", sqlite_server.path, "user1", input="first-of-two")
+        stored = stored_file()
+        done = invoke("from-config", stored, input="second-of-two")
+
+        assert sorted(stored.read_text().splitlines()[1:]) == [
+            "command=sso_change_user_password",
+            "expiry=99",
+            "password_stdin=True",
+            f"path={sqlite_server.path}",
+            "store_config=True",
+            "username=user1",
+        ]
+        assert (done.exit_code, done.stderr) == (0, "")
+        assert done.stdout == "Changed password for user `user1`\n"
+        assert sqlite_server.opens("user1", "second-of-two")
+        assert stored_values(sqlite_server, "user1") == (99, 0)
+
+    def test_password_is_asked_for(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """One that was an argument is not kept, so that somebody must be there to be asked."""
+        invoke(*self.CHANGE, "--password", "first-of-two", sqlite_server.path, "user1")
+        stored = stored_file()
+        done = invoke("from-config", stored, input="second-of-two")
+
+        assert "first-of-two" not in stored.read_text()
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert "no terminal to ask on" in done.stderr
+        assert sqlite_server.opens("user1", "first-of-two")
+
+    def test_password_may_be_written_by_hand(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """A file may have it, as those of the stock command may."""
+        FILE.write_text(
+            f"command=sso_change_user_password\npath={sqlite_server.path}\nusername=user1\n"
+            "password=by=hand -- \u2713 \n"
+        )
+        done = invoke("from-config", FILE)
+
+        assert done.exit_code == 0
+        assert sqlite_server.opens("user1", "by=hand -- \u2713 ")
 
 
 class TestFile:

@@ -11,11 +11,12 @@ from click.testing import Result
 
 from tests.conftest import AUDIT, ZATO
 from tests.databases import PASSWORD
-from tests.faults.conftest import Running, environment
+from tests.faults.conftest import Running, environment, start_struck
 from tests.faults.loops import printed_password
 from tests.servers import OLD, Server
 from tests.syslog import Listener, unix_listener
 from zato_sso_reset.errors import ZatoError
+from zato_sso_reset.policy import PasswordPolicy
 from zato_sso_reset.reset import reset_user_password
 from zato_sso_reset.server import ServerConfig
 
@@ -153,13 +154,13 @@ def audited(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Listene
         yield listener
 
 
-def assert_untold(server: Server, exit_code: int, stdout: str, stderr: str, line: str) -> None:
+def assert_untold(server: Server, exit_code: int, stdout: str, stderr: str, line: str, *more: str) -> None:
     """See that neither stdout, stderr, syslog's line nor the two files of a failed reset have a secret."""
     kept = [path.read_text() for path in Path.cwd().iterdir()]
     assert exit_code in {69, 77, 78}, stderr
     assert len(kept) == 2
     for text in (stdout, stderr, line, *kept):
-        for secret in secrets_of(server):
+        for secret in (*secrets_of(server), *more):
             assert secret not in text
     assert "Traceback" not in stderr
 
@@ -246,6 +247,96 @@ class TestErrors:
             for secret in (password, *secrets_of(server)):
                 assert secret not in text.replace("PBKDF2", "")
         assert server.opens("user1", OLD)
+
+
+CHOSEN = "a-Secret: of my own"
+
+CHANGE = ("sso", "change-user-password", "--password-stdin")
+
+
+class TestChosen:
+    """A password of one's choice."""
+
+    @pytest.mark.parametrize("harm", BREAK_DATABASE, ids=lambda harm: harm.__name__)
+    def test_is_not_told(
+        self, server: Server, harm: Callable[[Server], None], audited: Listener, invoke: Callable[..., Result]
+    ) -> None:
+        """Where the database refuses it, nothing has it, nor what hangs on the exception."""
+        harm(server)
+        options = ("--verbose", "--store-log", "--store-config")
+        done = invoke(*CHANGE, *options, server.path, "user1", input=CHOSEN)
+
+        assert_untold(server, done.exit_code, done.stdout, done.stderr, audited.line().raw, CHOSEN)
+        config = ServerConfig.read(server.path, env=os.environ, stdin=None, warn=lambda _: None)
+        with pytest.raises(ZatoError) as raised:
+            reset_user_password(
+                config,
+                "user1",
+                chosen=CHOSEN,
+                expiry=None,
+                must_change=None,
+                deliver=lambda _: None,
+                note=lambda _: None,
+            )
+        for error in chain(raised.value):
+            assert CHOSEN not in f"{error} {error!r} {vars(error)}"
+
+    @pytest.mark.parametrize(
+        ("data", "exit_code"),
+        [(f"{CHOSEN}\n\n", 2), (f"{CHOSEN}\xff".encode("latin-1"), 2), (CHOSEN, 21), (CHOSEN * 216, 2)],
+    )
+    def test_is_not_told_where_it_is_refused(
+        self,
+        sqlite_server: Server,
+        audited: Listener,
+        invoke: Callable[..., Result],
+        *,
+        data: str | bytes,
+        exit_code: int,
+    ) -> None:
+        """What is wrong with it is told without it."""
+        sqlite_server.override('[password]\nreject_list = "secret"')
+        options = ("--verbose", "--store-log", "--store-config")
+        done = invoke(*CHANGE, *options, sqlite_server.path, "user1", input=data)
+
+        texts = [done.stdout, done.stderr, audited.line().raw]
+        assert done.exit_code == exit_code
+        for text in (*texts, *(path.read_text() for path in Path.cwd().iterdir())):
+            assert CHOSEN not in text
+
+    def test_is_in_no_traceback(
+        self, sqlite_server: Server, invoke: Callable[..., Result], monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A bug that has the password in its message is told without it, with --verbose too."""
+
+        def fail(_policy: PasswordPolicy, password: str) -> str:
+            raise RuntimeError(password)
+
+        monkeypatch.setattr(PasswordPolicy, "refusal", fail)
+        done = invoke(*CHANGE, "--verbose", sqlite_server.path, "user1", input=CHOSEN)
+
+        assert done.exit_code == 16
+        assert "RuntimeError at test_leaks.py" in done.stderr
+        assert CHOSEN not in done.stderr
+
+    def test_is_in_no_core(self, sqlite_server: Server) -> None:
+        """Nor in any other file: a process that is to dump core leaves none."""
+        unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
+        password = Path("password")
+        password.write_text(CHOSEN)
+        with password.open() as stdin:
+            running = start_struck(
+                (*CHANGE, sqlite_server.path, "user1"),
+                "after-line:SIGQUIT",
+                "",
+                "",
+                stdin=stdin,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, unlimited),
+            )
+
+        assert running.go_on() == (-3, "Changed password for user `user1`\n", "")
+        password.unlink()
+        assert list(Path.cwd().iterdir()) == []
 
 
 class TestCoreDump:
