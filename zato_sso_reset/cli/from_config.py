@@ -23,7 +23,7 @@ _COMMANDS = {
 def from_config(ctx: click.Context, file: Path) -> None:
     """Run a command again with the arguments that --store-config wrote to FILE.
 
-    A file of another command than ours is handed over to the stock zato.
+    A file of a command that is not one of ours is handed over to the stock zato.
     """
     arguments = _read(file)
     name = arguments.pop("command", "")

@@ -34,7 +34,7 @@ def password_status(
     store_log: bool,
     verbose: bool,
 ) -> None:
-    """Tell how users' passwords are, by expiry.
+    """Show the state of users' passwords, by expiry.
 
     PATH is the directory of a Zato server, which may be running or not. With USERNAME, it tells of that
     user alone. Nothing is changed.
