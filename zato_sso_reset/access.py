@@ -66,7 +66,7 @@ class AccessChanged:
         """Return how much of each of `changes` there was, or nothing where none was asked for."""
         counts = {
             "users unlocked": self.unlocked if changes.unlock else None,
-            "users without TOTP now": self.totp_disabled if changes.disable_totp else None,
+            "TOTP turned off": self.totp_disabled if changes.disable_totp else None,
             "sessions removed": self.sessions_ended if changes.revoke_access else None,
             "password-reset links voided": self.links_voided if changes.revoke_access else None,
         }

@@ -121,7 +121,7 @@ def _user(username: str, secret_key: SecretKey, now: datetime) -> Mapping[str, o
         "password_last_set": set_at,
         "password_expiry": (now + timedelta(days=EXPIRY_DAYS)).isoformat(" ", "microseconds"),
         "sign_up_status": "final",
-        "sign_up_time": set_at,
+        "sign_up_time": (now - timedelta(days=1)).isoformat(" ", "microseconds"),
         "sign_up_confirm_token": f"cli.{secrets.token_urlsafe(32)}",
         "display_name": username,
         "display_name_upper": username.upper(),

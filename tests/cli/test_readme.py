@@ -37,7 +37,7 @@ class TestReadme:
 
         assert len(texts) == len(pages)
         for text in texts:
-            assert text["text"] == invoke(*text["arguments"].split(), terminal_width=80).stdout
+            assert text["text"] == invoke(*text["arguments"].split(), terminal_width=78).stdout
 
     @pytest.mark.parametrize("session", ["demo", "tests"])
     def test_sessions_of_its_commands_are_there(self, session: str) -> None:

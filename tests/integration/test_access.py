@@ -41,10 +41,10 @@ ALL = ("--unlock", "--disable-totp", "--revoke-access")
 
 TOTP = frozenset({"is_totp_enabled"})
 
-DONE = "Done beside the password: {}.\n"
+DONE = "Also changed: {}.\n"
 """What stderr says of changes beside the password."""
 
-NOTHING = "users unlocked: 0, users without TOTP now: 0, sessions removed: 0, password-reset links voided: 0"
+NOTHING = "users unlocked: 0, TOTP turned off: 0, sessions removed: 0, password-reset links voided: 0"
 
 REVOKED = "sessions removed: 7, password-reset links voided: 6"
 
@@ -69,7 +69,7 @@ def user(user_id: int, *columns: frozenset[str]) -> Differences:
 def warned(stderr: str) -> list[str]:
     """Return the warnings, without what was done."""
     lines = stderr.splitlines()
-    assert all(line.startswith(("Warning: ", "Done beside the password: ")) for line in lines)
+    assert all(line.startswith(("Warning: ", "Also changed: ")) for line in lines)
     return [line.removeprefix("Warning: ") for line in lines if line.startswith("Warning: ")]
 
 
@@ -85,7 +85,7 @@ class TestOptions:
         ("option", "expected", "told"),
         [
             ("--unlock", user(1, PASSWORD, UNLOCKED), "users unlocked: 1"),
-            ("--disable-totp", user(1, PASSWORD, TOTP), "users without TOTP now: 1"),
+            ("--disable-totp", user(1, PASSWORD, TOTP), "TOTP turned off: 1"),
             (
                 "--revoke-access",
                 {**user(1, PASSWORD), **revoked(1)},
@@ -117,7 +117,7 @@ class TestOptions:
 
         after = rows(server.database)
         flag = frozenset({"password_must_change"} if must_change else ())
-        told = "users unlocked: 1, users without TOTP now: 1, sessions removed: 2, "
+        told = "users unlocked: 1, TOTP turned off: 1, sessions removed: 2, "
         assert (done.exit_code, done.stderr) == (
             0,
             DONE.format(f"{told}password-reset links voided: 2")
@@ -217,10 +217,10 @@ class TestMany:
         ("server", "options", "columns", "told"),
         [
             ("sqlite", ("--unlock",), UNLOCKED, "users unlocked: 3"),
-            ("sqlite", ("--disable-totp",), TOTP, "users without TOTP now: 3"),
+            ("sqlite", ("--disable-totp",), TOTP, "TOTP turned off: 3"),
             ("sqlite", ("--revoke-access",), frozenset(), REVOKED),
             *(
-                (engine, ALL, UNLOCKED | TOTP, f"users unlocked: 3, users without TOTP now: 3, {REVOKED}")
+                (engine, ALL, UNLOCKED | TOTP, f"users unlocked: 3, TOTP turned off: 3, {REVOKED}")
                 for engine in ENGINES
             ),
         ],
@@ -449,7 +449,7 @@ class TestUndone:
         would, beside, *_ = done.stderr.splitlines()
         assert would.startswith("Would reset the password of user `user1`: ")
         assert beside == (
-            "Would be beside the password: users unlocked: 1, users without TOTP now: 1, "
+            "Would also change: users unlocked: 1, TOTP turned off: 1, "
             "sessions removed: 2, password-reset links voided: 2."
         )
         assert rows(server.database) == before

@@ -109,7 +109,7 @@ must_change_option = click.option(
     type=_yes_no,
     metavar="MUST_CHANGE",
     shell_complete=_complete_yes_no,
-    help="Whether the password must be changed at the next login: yes or no. Without it, unchanged.",
+    help="Whether the password must be changed at the next login: true or false. Without it, unchanged.",
 )
 store_log_option = click.option(
     "--store-log",

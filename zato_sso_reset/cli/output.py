@@ -44,7 +44,7 @@ class Report:
     def tell_beside(self, changes: str, *, dry_run: bool = False) -> None:
         """Tell what was changed beside a password, if anything."""
         if changes:
-            self.tell(f"{'Would be' if dry_run else 'Done'} beside the password: {changes}.")
+            self.tell(f"{'Would also change' if dry_run else 'Also changed'}: {changes}.")
 
     def error(self, text: str) -> None:
         """Log what is told on stderr as the command ends."""
