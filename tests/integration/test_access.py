@@ -180,7 +180,7 @@ class TestOptions:
         assert told == {
             "user1": DONE.format(NOTHING.replace("removed: 0", "removed: 1")),
             "locked1": DONE.format(NOTHING.replace("unlocked: 0", "unlocked: 1")),
-            "totp1": DONE.format(NOTHING.replace("TOTP now: 0", "TOTP now: 1")),
+            "totp1": DONE.format(NOTHING.replace("off: 0", "off: 1")),
         }
         assert differences(before, rows(stock.database)) == {
             ids["user1"]: PASSWORD,
