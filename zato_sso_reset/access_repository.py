@@ -8,7 +8,7 @@ from sqlalchemy import Connection, TableClause, delete, false, func, literal, or
 
 from zato_sso_reset.access import Access, AccessChanged, AccessChanges
 from zato_sso_reset.errors import DatabaseUnavailableError
-from zato_sso_reset.schema import columns_of
+from zato_sso_reset.schema import check_transactions, columns_of
 from zato_sso_reset.tables import attributes, linked_accounts, links, sessions, users
 
 if TYPE_CHECKING:
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from zato_sso_reset.users import User
 
 _TOTP = ("zato_sso_user", "is_totp_enabled")
+_LINKS = ("zato_sso_password_reset", "user_id")
 
 PAST = timedelta(minutes=1)
 """How long ago a voided link expired: a server's clock may be behind, and MySQL rounds up."""
@@ -50,25 +51,25 @@ class AccessRepository:
         """Make `changes` for these users, and return what was changed.
 
         Raises:
-            DatabaseUnavailableError: the database lacks what one of them needs.
+            DatabaseUnavailableError: the database lacks what one of them needs, or could not take it back.
         """
         if not (changes.unlock or changes.disable_totp or changes.revoke_access):
             return AccessChanged()
+        of_revoking = (sessions, attributes, links) if changes.revoke_access else ()
+        check_transactions(self._connection, [table.name for table in (users, *of_revoking)])
         # What may not be read is there all the same, and is not to be passed over.
         there = columns_of(self._connection, readable=False)
-        theirs = users.c.id.in_([user.id for user in of])
         unlocked = totp_disabled = 0
         if changes.unlock:
             values = {"is_locked": False, "locked_time": now, "locked_by": changes.by}
-            unlocked = self._run(update(users).where(theirs, users.c.is_locked == true()).values(values))
+            unlocked = self._run(update(users).where(_locked(of)).values(values))
         if changes.disable_totp:
             if _TOTP not in there:
                 raise DatabaseUnavailableError(
                     "This database is of a Zato without TOTP, so there is none to turn off. "
                     "Leave out --disable-totp."
                 )
-            on = users.c.is_totp_enabled == true()
-            totp_disabled = self._run(update(users).where(theirs, on).values(is_totp_enabled=False))
+            totp_disabled = self._run(update(users).where(_with_totp(of)).values(is_totp_enabled=False))
         revoked = self._revoke(of, now, there) if changes.revoke_access else (0, 0)
         return AccessChanged(unlocked, totp_disabled, *revoked)
 
@@ -76,21 +77,56 @@ class AccessRepository:
         self, of: Sequence["User"], now: datetime, there: Collection[tuple[str, str]]
     ) -> tuple[int, int]:
         """Remove sessions with their attributes, and void links; return how many of each."""
-        user_ids = [user.user_id for user in of]
         voided = 0
-        theirs = sessions.c.user_id.in_([user.id for user in of])
-        of_sessions = attributes.c.ust.in_(select(sessions.c.ust).where(theirs))
-        by_index = attributes.c.user_id.in_(user_ids)
+        of_sessions = attributes.c.ust.in_(select(sessions.c.ust).where(_sessions(of)))
+        by_index = attributes.c.user_id.in_([user.user_id for user in of])
         self._run(delete(attributes).where(by_index, of_sessions))  # SQLite does not cascade by itself
-        ended = self._run(delete(sessions).where(theirs))
-        if ("zato_sso_password_reset", "user_id") in there:
-            valid = update(links).where(links.c.user_id.in_(user_ids), _pending(now))
+        ended = self._run(delete(sessions).where(_sessions(of)))
+        if _LINKS in there:
             past = now - PAST
+            valid = update(links).where(_links(of, now))
             voided = self._run(valid.values(expiration_time=past, reset_key_exp_time=past))
         return ended, voided
 
+    def check(self, of: Sequence["User"], changes: AccessChanges, now: datetime) -> None:
+        """See, after all was written, that the database kept `changes`: a trigger may undo them in silence.
+
+        Raises:
+            DatabaseUnavailableError: it did not.
+        """
+        left = []
+        if changes.unlock:
+            left.append(select(users.c.id).where(_locked(of)))
+        if changes.disable_totp:
+            left.append(select(users.c.id).where(_with_totp(of)))
+        if changes.revoke_access:
+            left.append(select(sessions.c.user_id).where(_sessions(of)))
+            if _LINKS in columns_of(self._connection, readable=False):
+                left.append(select(links.c.user_id).where(_links(of, now)))
+        if any(self._connection.execute(query.limit(1)).first() for query in left):
+            raise DatabaseUnavailableError(
+                "The database did not keep what was to change beside the password, so nothing was changed. "
+                "Look for triggers on the zato_sso_ tables."
+            )
+
     def _run(self, statement: "Update | Delete") -> int:
         return self._connection.execute(statement).rowcount
+
+
+def _locked(of: Sequence["User"]) -> "ColumnElement[bool]":
+    return users.c.id.in_([user.id for user in of]) & (users.c.is_locked == true())
+
+
+def _with_totp(of: Sequence["User"]) -> "ColumnElement[bool]":
+    return users.c.id.in_([user.id for user in of]) & (users.c.is_totp_enabled == true())
+
+
+def _sessions(of: Sequence["User"]) -> "ColumnElement[bool]":
+    return sessions.c.user_id.in_([user.id for user in of])
+
+
+def _links(of: Sequence["User"], now: datetime) -> "ColumnElement[bool]":
+    return links.c.user_id.in_([user.user_id for user in of]) & _pending(now)
 
 
 def _pending(now: datetime) -> "ColumnElement[bool]":

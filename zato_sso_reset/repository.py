@@ -4,11 +4,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, TypeVar
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, select, text, update
+from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
 
 from zato_sso_reset.access_repository import AccessRepository
 from zato_sso_reset.errors import DatabaseUnavailableError, UserNotFoundError, did_you_mean, printable
 from zato_sso_reset.odb import ODB
+from zato_sso_reset.schema import check_transactions
 from zato_sso_reset.tables import users
 from zato_sso_reset.users import APPROVED, NewPassword, User
 
@@ -19,12 +20,6 @@ CANDIDATES = 500
 
 OFFERED = 50
 """Usernames that a shell is offered."""
-
-_TRANSACTIONS = text(
-    "SELECT e.transactions FROM information_schema.tables t "
-    "JOIN information_schema.engines e ON e.engine = t.engine "
-    "WHERE t.table_schema = DATABASE() AND t.table_name = 'zato_sso_user'"
-)
 
 
 class UserRepository:
@@ -84,9 +79,10 @@ class UserRepository:
         """Store new passwords, and check that the database kept them.
 
         Raises:
-            DatabaseUnavailableError: the database took the change but holds something else.
+            DatabaseUnavailableError: the database took the change but holds something else, or could not
+                take it back.
         """
-        self._check_transactions()
+        check_transactions(self._connection, [users.name])
         written = {each.user.id: _columns(each) for each in new}
         names = list(_columns(new[0]))
         statement = update(users).where(users.c.id == bindparam("row_id"))
@@ -106,14 +102,6 @@ class UserRepository:
         query = select(users.c.id, users.c.password).where(users.c.id.in_(list(user_ids)))
         rows = self._connection.execute(query.order_by(users.c.id).with_for_update())
         return {row.id: stored_text(row.password) for row in rows}
-
-    def _check_transactions(self) -> None:
-        """See that MySQL's table has transactions: in MyISAM's, an UPDATE can't be taken back."""
-        if self._connection.dialect.name == "mysql" and self._connection.scalar(_TRANSACTIONS) == "NO":
-            raise DatabaseUnavailableError(
-                "The table zato_sso_user has no transactions, so a failure could lose the password. "
-                "Make it one of InnoDB: ALTER TABLE zato_sso_user ENGINE=InnoDB"
-            )
 
     def did_you_mean(self, username: str) -> str:
         """Return a sentence about a username that is not there: the nearest that are, or what to check.

@@ -155,8 +155,10 @@ def change_passwords(
     def change(users: "UserRepository") -> None:
         nonlocal delivered
         if new := find(users):
-            changed = users.access.change([each.user for each in new], access, new[0].set_at)
+            of, now = [each.user for each in new], new[0].set_at
+            changed = users.access.change(of, access, now)
             users.set_passwords(new)
+            users.access.check(of, access, now)
             deliver(new, changed)
             delivered = new
 

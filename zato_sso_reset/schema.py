@@ -1,6 +1,10 @@
 """What there is of Zato's SSO tables: older versions lack some tables and columns."""
 
-from sqlalchemy import Connection, text
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, text
+
+from zato_sso_reset.errors import DatabaseUnavailableError
 
 _COLUMNS = {
     "sqlite": text(
@@ -20,6 +24,12 @@ _COLUMNS = {
     ),
 }
 
+_WITHOUT_TRANSACTIONS = text(
+    "SELECT t.table_name FROM information_schema.tables t "
+    "JOIN information_schema.engines e ON e.engine = t.engine "
+    "WHERE t.table_schema = DATABASE() AND t.table_name IN :tables AND e.transactions = 'NO'"
+).bindparams(bindparam("tables", expanding=True))
+
 
 def columns_of(connection: Connection, *, readable: bool = True) -> set[tuple[str, str]]:
     """Return the columns of all SSO tables, each as the names of table and column.
@@ -29,3 +39,18 @@ def columns_of(connection: Connection, *, readable: bool = True) -> set[tuple[st
     """
     rows = connection.execute(_COLUMNS[connection.dialect.name])
     return {(table, column) for table, column, may_be_read in rows if may_be_read or not readable}
+
+
+def check_transactions(connection: Connection, tables: Sequence[str]) -> None:
+    """See that MySQL's tables have transactions: in MyISAM's, a change can't be taken back.
+
+    Raises:
+        DatabaseUnavailableError: one has none.
+    """
+    if connection.dialect.name != "mysql":
+        return
+    for table in connection.scalars(_WITHOUT_TRANSACTIONS, {"tables": tables}):
+        raise DatabaseUnavailableError(
+            f"The table {table} has no transactions, so a change that fails could not be taken back. "
+            f"Make it one of InnoDB: ALTER TABLE {table} ENGINE=InnoDB"
+        )

@@ -212,18 +212,40 @@ class TestServers:
         assert "42501" in message or "1142" in message
 
     @pytest.mark.parametrize("server", ["mysql"], indirect=True)
-    def test_table_without_transactions(self, server: Server, invoke: Invoke) -> None:
-        """A MyISAM table is refused: what was changed there could not be taken back."""
+    @pytest.mark.parametrize("options", [(), ("--unlock",), ("--unlock", "--dry-run")])
+    def test_table_without_transactions(
+        self, server: Server, invoke: Invoke, options: tuple[str, ...]
+    ) -> None:
+        """A MyISAM table is refused before anything is written: it could not be taken back."""
         server.database.run("DROP TABLE zato_sso_attr, zato_sso_linked_auth, zato_sso_password_reset")
         server.database.run("DROP TABLE zato_sso_session, zato_sso_user_group")
         server.database.run("ALTER TABLE zato_sso_user ENGINE=MyISAM")
+        before = server.database.dump("zato_sso_user")
 
-        done = invoke("sso", "reset-user-password", server.path, "user1")
+        done = invoke("sso", "reset-user-password", server.path, "locked1", *options)
 
-        assert done.exit_code == 69
-        assert "no transactions" in done.stderr
+        assert (done.exit_code, done.stdout) == (69, "")
+        assert "zato_sso_user has no transactions" in done.stderr
         assert one_line(done.stderr)
-        assert_old(server, done.stdout)
+        assert server.database.dump("zato_sso_user") == before
+
+    @pytest.mark.parametrize("server", ["mysql"], indirect=True)
+    def test_other_table_without_transactions(self, server: Server, invoke: Invoke) -> None:
+        """Sessions in MyISAM are refused where they are to go, and no reason to where they are not."""
+        server.database.run("DROP TABLE zato_sso_attr")
+        server.database.run("ALTER TABLE zato_sso_session DROP FOREIGN KEY zato_sso_session_ibfk_1")
+        server.database.run("ALTER TABLE zato_sso_session ENGINE=MyISAM")
+        before = server.database.dump("zato_sso_session")
+        reset = ("sso", "reset-user-password", server.path, "MixedCase")
+
+        for options in (("--revoke-access",), ("--revoke-access", "--dry-run")):
+            refused = invoke(*reset, *options)
+            assert (refused.exit_code, refused.stdout) == (69, "")
+            assert "zato_sso_session has no transactions" in refused.stderr
+            assert server.opens("MixedCase", OLD)
+
+        assert invoke(*reset).exit_code == 0
+        assert server.database.dump("zato_sso_session") == before
 
     @pytest.mark.parametrize("server", ["postgresql"], indirect=True)
     @pytest.mark.parametrize(

@@ -454,6 +454,39 @@ class TestUndone:
         )
         assert rows(server.database) == before
 
+    @pytest.mark.parametrize(
+        ("option", "table", "column"),
+        [
+            ("--unlock", "zato_sso_user", "is_locked"),
+            ("--disable-totp", "zato_sso_user", "is_totp_enabled"),
+            ("--revoke-access", "zato_sso_password_reset", "expiration_time"),
+        ],
+    )
+    def test_a_trigger_sets_it_back(
+        self, server: Server, reset: Invoke, option: str, table: str, column: str
+    ) -> None:
+        """What the database took and did not keep is not called done."""
+        furnish(server, 1, 4)
+        before = rows(server.database)
+
+        with undone(server.database, table, column):
+            done = reset(option)
+
+        assert (done.exit_code, done.stdout, done.stderr) == (69, "", NOT_KEPT)
+        assert rows(server.database) == before
+
+    @pytest.mark.parametrize("server", ["sqlite", "postgresql"], indirect=True)
+    def test_a_trigger_keeps_sessions(self, server: Server, reset: Invoke) -> None:
+        """Nor is what a trigger passed over, which one of MySQL's can't."""
+        furnish(server, 1, 4)
+        before = rows(server.database)
+
+        with undone(server.database, "zato_sso_session", None):
+            done = reset("--revoke-access")
+
+        assert (done.exit_code, done.stdout, done.stderr) == (69, "", NOT_KEPT)
+        assert rows(server.database) == before
+
     def test_sessions_can_not_be_removed(self, server: Server, reset: Invoke, invoke: Invoke) -> None:
         """The database forbids a part of it: neither of one user nor of many is anything changed."""
         furnish(server, 1, 4)
@@ -467,6 +500,36 @@ class TestUndone:
             assert done.stderr.startswith("Error: ")
             assert done.stderr.count("\n") == 1
         assert rows(server.database) == before
+
+
+NOT_KEPT = (
+    "Error: The database did not keep what was to change beside the password, so nothing was changed. "
+    "Look for triggers on the zato_sso_ tables.\n"
+)
+
+
+@contextmanager
+def undone(database: Database, table: str, column: str | None) -> Iterator[None]:
+    """Have a trigger set a column back to what it was; without one, pass over what is to be deleted."""
+    event = f"{'UPDATE' if column else 'DELETE'} ON {table} FOR EACH ROW"
+    drop = "DROP TRIGGER set_back"
+    if database.engine == "sqlite":
+        back = f"UPDATE {table} SET {column} = OLD.{column} WHERE id = OLD.id"
+        body = (
+            f"AFTER {event} BEGIN {back}; END"
+            if column
+            else f"BEFORE {event} BEGIN SELECT RAISE(IGNORE); END"
+        )
+    elif database.engine == "postgresql":
+        back = f"NEW.{column} = OLD.{column}; RETURN NEW" if column else "RETURN NULL"
+        database.run(f"CREATE FUNCTION set_back() RETURNS trigger LANGUAGE plpgsql AS 'BEGIN {back}; END'")
+        body = f"BEFORE {event} EXECUTE FUNCTION set_back()"
+        drop = "DROP FUNCTION set_back CASCADE"
+    else:
+        body = f"BEFORE {event} SET NEW.{column} = OLD.{column}"
+    database.run(f"CREATE TRIGGER set_back {body}", admin=database.engine == "mysql")
+    yield
+    database.run(drop, admin=database.engine == "mysql")
 
 
 @contextmanager
