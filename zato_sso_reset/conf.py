@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -137,8 +138,11 @@ class ConfFile:
 def find_in_environment(path: Path, section: str, key: str, resolver: ValueResolver) -> Setting | None:
     """Return the setting that the environment has instead of the file `path`, if any."""
     file, section, key = (re.sub("[.-]", "__", part) for part in (path.name, section, key))
+    absolute = path
+    with suppress(FileNotFoundError):  # the current directory is gone
+        absolute = path.absolute()
     # A stock server spells a key that its file lacks with the component of the bare file name.
-    for component in (_component(str(path.absolute())), _component(path.name)):
+    for component in (_component(str(absolute)), _component(path.name)):
         name = f"Zato_Config_{component}_{file}_{section}_{key}"
         if value := resolver.env.get(name):
             return resolver.resolve(value, f"environment variable `{name}`")

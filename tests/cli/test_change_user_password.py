@@ -141,6 +141,42 @@ class TestStdin:
         assert sqlite_server.opens("user1", password) is (done.exit_code == 0)
 
 
+class TestWrongArguments:
+    """What is not understood, and may be the password."""
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            [CHOSEN],
+            ["--password-stdin", CHOSEN],
+            [f"--password-stdin={CHOSEN}"],
+            [f"-p{CHOSEN}"],
+            ["-p", CHOSEN],
+            [f"--pw={CHOSEN}"],
+            [f"--zzz={CHOSEN}"],
+            [f"--password{CHOSEN}"],
+            ["--passwd", CHOSEN],
+            ["--", CHOSEN],
+            ["--output=json", CHOSEN],
+        ],
+    )
+    def test_are_not_shown(self, sqlite_server: Server, invoke: Invoke, arguments: list[str]) -> None:
+        """Neither whole nor its beginning."""
+        done = invoke(*CHANGE, sqlite_server.path, "user1", *arguments)
+
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert done.stderr.count("\n") == 1
+        assert CHOSEN[:6] not in done.stderr
+        assert sqlite_server.opens("user1", OLD)
+
+    def test_near_options_are(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """An option of ours that may be meant holds no password."""
+        done = invoke(*CHANGE, sqlite_server.path, "user1", "--must-chage", "yes")
+
+        assert done.exit_code == 2
+        assert "Did you mean `--must-change`?" in done.stderr
+
+
 class TestPolicy:
     """The server's own rules, each named where it refuses."""
 

@@ -20,7 +20,25 @@ MAX_INPUT = 4096
 _NOT_TO_BE_TYPED = "The password has a line end or control character, or is not UTF-8."
 
 
-@click.command("change-user-password", cls=AuditedCommand)
+class _DiscreetCommand(AuditedCommand):
+    """A command whose unknown arguments are not shown: one of them may be the password."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse, and tell of what is not understood without a word of it."""
+        try:
+            return super().parse_args(ctx, args)
+        except (click.BadParameter, click.BadOptionUsage):
+            raise  # these name the parameter, or show what is none of a password
+        except click.UsageError as error:
+            near = " or ".join(f"`{option}`" for option in getattr(error, "possibilities", None) or ())
+        raise click.UsageError(
+            "There is an unknown option, or an argument too many. It is not shown, as it may be the password."
+            + (f" Did you mean {near}?" if near else " A username that begins with `-` goes after `--`."),
+            ctx,
+        )
+
+
+@click.command("change-user-password", cls=_DiscreetCommand)
 @options.one_user("text", "json")
 @click.option("--password-stdin", is_flag=True, help="Read the password from stdin, which is one line.")
 @click.option(

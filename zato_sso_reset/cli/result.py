@@ -108,6 +108,7 @@ class ResultFile:
             OutputError: not all of the line could be written.
         """
         file = new_private_file(self._path)
+        self._made = os.fstat(file.fileno())
         try:
             with file:
                 file.write(f"{line}\n")
@@ -121,9 +122,10 @@ class ResultFile:
         sync_folder(self._path.parent)
 
     def take_back(self) -> None:
-        """Remove what is void."""
+        """Remove what is void, but not what somebody else has put in its place."""
         with suppress(OSError):  # whoever calls is telling what matters more: that it is void
-            self._path.unlink()
+            if os.path.samestat(self._path.lstat(), self._made):
+                self._path.unlink()
 
     def warn_of_readers(self, report: "Report") -> None:
         """Leave it: there are none."""
