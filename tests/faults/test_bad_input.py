@@ -536,6 +536,18 @@ class TestPath:
 
         assert "'PATH'" in refuse(sqlite_server, 2, "", "user1")
 
+    def test_is_of_a_folder_that_is_gone(
+        self, sqlite_server: Server, refuse: Refuse, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Relative to a current directory that was removed, there is nothing."""
+        gone = Path("gone").absolute()
+        gone.mkdir()
+        with monkeypatch.context() as context:
+            context.chdir(gone)
+            gone.rmdir()
+
+            assert "No server found at `server1`." in refuse(sqlite_server, 23, "server1", "user1")
+
 
 SERVER1 = Path("server1")
 """Where the parsers' server is: a path so short that what is changed in a file is seldom the path."""
