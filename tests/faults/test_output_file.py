@@ -129,6 +129,23 @@ class TestCommit:
         assert "is void" in done.stderr
         assert_old(proxied.server, done.stdout)
 
+    @pytest.mark.parametrize("proxied", ["postgresql"], indirect=True)
+    def test_is_refused_and_somebody_else_has_put_a_file_there(
+        self, proxied: Proxied, invoke: Invoke, after_the_line: Arm
+    ) -> None:
+        """What is there by then is not removed: it is not ours."""
+
+        def harm() -> None:
+            proxied.end_connections()
+            OUT.rename("elsewhere")
+            OUT.write_text("theirs")
+
+        after_the_line(harm)
+        done = invoke(*RESET, proxied.server.path, "user1")
+
+        assert done.exit_code == 79
+        assert OUT.read_text() == "theirs"
+
     def test_is_unknown(self, proxied: Proxied, invoke: Invoke, after_the_line: Arm) -> None:
         """Where nobody can tell, the password may be needed: the file stays."""
 
