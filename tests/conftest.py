@@ -27,6 +27,8 @@ def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
         if name.startswith(("Zato_Config_", "ZATO_", "_ZATO", "PYTHON")):
             monkeypatch.delenv(name)
+    # A process that is short of disk would leave half a file there.
+    monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     # This holds for every server, and for processes too: no test is to write to the machine's own syslog.
     monkeypatch.setenv(AUDIT, "false")
     # PyMySQL reads the system's certificates for each connection, though it asks the server for none: 25 ms.

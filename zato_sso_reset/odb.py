@@ -197,7 +197,7 @@ class ODB:
         original = error.orig if isinstance(error, DBAPIError) else error
         errno = next(iter(getattr(original, "args", ())), None)
         code = errno if isinstance(errno, int) else getattr(original, "sqlstate", None)
-        phrases = (_PHRASES[phrase] for phrase in _PHRASES if phrase in str(original))
+        phrases = (_PHRASES[phrase] for phrase in _PHRASES if code is None and phrase in str(original))
         kind, message = _CODES.get(code) or next(phrases, _OTHER)
         # The message of the database itself is not told: it may hold the statement's parameters.
         return kind(f"{self.name} {message} ({code or type(original).__name__}).")
