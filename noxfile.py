@@ -56,7 +56,7 @@ def minimums(session: nox.Session) -> None:
 def faults(session: nox.Session) -> None:
     """Kill and fail a reset at every system call, then at random; `-- --long` for ten thousand kills."""
     session.install(EXTRAS, *dependency_group("test"))
-    session.run("pytest", "-m", "exhaustive", "tests/faults")
+    session.run("pytest", "-n", "3", "-rP", "-m", "exhaustive", "tests/faults")
     session.run("python", "-m", "tests.faults.loops", *session.posargs)
 
 
