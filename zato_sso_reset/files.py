@@ -58,6 +58,12 @@ def new_private_file(path: Path) -> TextIO:
     return os.fdopen(fd, "w", encoding="utf-8")
 
 
+def write_all(fd: int, data: bytes) -> None:
+    """Write all of `data`, of which a pipe, or a disk that fills up, may take a part at a time."""
+    while data:
+        data = data[os.write(fd, data) :]
+
+
 def sync_folder(folder: Path) -> None:
     """See that the name of a new file is on the disk too, where the folder may be opened."""
     with suppress(OSError):

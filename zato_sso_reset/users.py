@@ -6,6 +6,11 @@ from datetime import datetime
 APPROVED = "approved"
 
 
+def iso_utc(time: datetime) -> str:
+    """Return a time in naive UTC as JSON has it."""
+    return f"{time.isoformat(timespec='microseconds')}Z"
+
+
 @dataclass(frozen=True)
 class User:
     """A row of `zato_sso_user`, as far as it matters here."""
@@ -43,6 +48,6 @@ class NewPassword:
         return {
             "username": self.user.username,
             "password": self.password,
-            "password_expiry": f"{self.expires_at.isoformat(timespec='microseconds')}Z",
+            "password_expiry": iso_utc(self.expires_at),
             "must_change": self.user.must_change if self.must_change is None else self.must_change,
         }

@@ -18,6 +18,11 @@ def host() -> str:
     return os.uname().nodename
 
 
+def user_at_host() -> str:
+    """Return both, as Zato writes who did something."""
+    return f"{operating_user()}@{host()}"
+
+
 def terminal() -> str:
     """Return the terminal that the process has for one of its streams, or an empty text."""
     for fd in (0, 1, 2):

@@ -10,6 +10,7 @@ from unicodedata import combining, east_asian_width
 
 from zato_sso_reset.errors import printable
 from zato_sso_reset.status import PasswordStatus
+from zato_sso_reset.users import APPROVED, iso_utc
 
 KEYS = list(PasswordStatus.__dataclass_fields__)
 
@@ -29,7 +30,7 @@ def to_json(pages: Iterable[Sequence[PasswordStatus]]) -> Iterator[str]:
     """Yield an array of objects, one a line."""
     start = "[\n"
     for page in filter(None, pages):
-        yield start + ",\n".join(json.dumps(vars(status), default=_iso) for status in page)
+        yield start + ",\n".join(json.dumps(vars(status), default=iso_utc) for status in page)
         start = ",\n"
     yield "[]\n" if start == "[\n" else "\n]\n"
 
@@ -57,10 +58,6 @@ def to_table(pages: Iterable[Sequence[PasswordStatus]], width: int | None) -> It
         yield "".join(_line(row, widths, width) for row in rows)
 
 
-def _iso(time: datetime) -> str:
-    return f"{time.isoformat(timespec='microseconds')}Z"
-
-
 def _csv_row(status: PasswordStatus) -> list[object]:
     return [_csv_value(value) for value in vars(status).values()]
 
@@ -69,7 +66,7 @@ def _csv_value(value: object) -> object:
     if isinstance(value, bool):
         return str(value).lower()
     if isinstance(value, datetime):
-        return _iso(value)
+        return iso_utc(value)
     if isinstance(value, str):
         text = printable(value, LONGEST)
         return f"'{text}" if text.startswith(FORMULA) else text
@@ -80,7 +77,7 @@ def _table_row(status: PasswordStatus) -> tuple[str, ...]:
     states = {
         "expired": status.expired,
         "locked": status.is_locked,
-        "not approved": status.approval_status != "approved",
+        "not approved": status.approval_status != APPROVED,
         "must change": status.must_change,
         "never changed": status.never_changed,
         "no TOTP": status.totp is False,

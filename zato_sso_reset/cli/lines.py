@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING
 from zato_sso_reset.cli.output import Report
 from zato_sso_reset.cli.result import Result, warn_of_readers
 from zato_sso_reset.errors import ConfigError, FileNotMadeError, OutputError, printable
-from zato_sso_reset.files import sync_folder
+from zato_sso_reset.files import sync_folder, write_all
 
 if TYPE_CHECKING:
     from zato_sso_reset.users import NewPassword
@@ -151,8 +151,7 @@ class LinesFile(Lines):
         data = f"{text}\n".encode()
         self._start = os.lseek(self._fd, 0, os.SEEK_END)
         try:
-            while data:
-                data = data[os.write(self._fd, data) :]
+            write_all(self._fd, data)
             os.fsync(self._fd)
         except OSError as error:
             reason = error.strerror

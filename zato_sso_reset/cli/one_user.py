@@ -14,7 +14,7 @@ from zato_sso_reset.cli.audited import changes
 from zato_sso_reset.cli.output import Report, read_server, reporting, store_arguments
 from zato_sso_reset.cli.result import Result, ResultFile
 from zato_sso_reset.errors import CommitRefusedError, FileNotMadeError
-from zato_sso_reset.who import host, operating_user
+from zato_sso_reset.who import user_at_host
 
 if TYPE_CHECKING:
     from zato_sso_reset.audit import Audit
@@ -42,8 +42,7 @@ class Request:
     @property
     def access(self) -> AccessChanges:
         """What to change beside the password."""
-        by = f"{operating_user()}@{host()}"
-        return AccessChanges(self.unlock, self.disable_totp, self.revoke_access, by)
+        return AccessChanges(self.unlock, self.disable_totp, self.revoke_access, user_at_host())
 
 
 def set_password(

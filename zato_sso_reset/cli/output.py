@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 from zato_sso_reset.errors import FileNotMadeError, ZatoError, printable
 from zato_sso_reset.files import new_private_file
 from zato_sso_reset.host import say
-from zato_sso_reset.who import host, operating_user
+from zato_sso_reset.who import user_at_host
 
 if TYPE_CHECKING:
     from zato_sso_reset.audit import Audit
@@ -52,9 +52,8 @@ class Report:
 
     def _to_log(self, level: str, text: str) -> None:
         if self._log:
-            with suppress(
-                OSError, ValueError
-            ):  # a log that can't be written, or is closed, is no reason to stop
+            # A log that can't be written, or is closed, is no reason to stop.
+            with suppress(OSError, ValueError):
                 self._log.write(
                     f"{datetime.now().astimezone().isoformat()} {level} {printable(text, 2000)}\n"
                 )
@@ -109,7 +108,7 @@ def store_arguments(command: str, arguments: Mapping[str, object], *, now: datet
         FileNotMadeError: it can't be made.
     """
     stamp = _stamp(now)
-    lines = [f"# {stamp} - {operating_user()}@{host()}", f"command={command}"]
+    lines = [f"# {stamp} - {user_at_host()}", f"command={command}"]
     lines += [f"{name}={value}" for name, value in arguments.items() if value is not None]
     if not all(line.isprintable() for line in lines):
         raise FileNotMadeError("--store-config can't keep a path or username with unprintable characters.")

@@ -28,7 +28,7 @@ from zato_sso_reset.errors import (
 )
 from zato_sso_reset.host import say
 from zato_sso_reset.limits import signals_noted
-from zato_sso_reset.who import host, operating_user
+from zato_sso_reset.who import user_at_host
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Sequence
@@ -127,7 +127,7 @@ def reset_user_passwords(
     result = Result(sys.stdout, otherwise="What there is of the last lines is void.") if to_stdout else None
     open_standard_streams(0, 1, 2)
     command.leave_no_core_dump()
-    access = AccessChanges(unlock, disable_totp, revoke_access, f"{operating_user()}@{host()}")
+    access = AccessChanges(unlock, disable_totp, revoke_access, user_at_host())
     from zato_sso_reset import bulk, reset
     from zato_sso_reset.odb import ODB
 

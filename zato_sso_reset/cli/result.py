@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TextIO
 import click
 
 from zato_sso_reset.errors import FileNotMadeError, OutputError, printable
-from zato_sso_reset.files import new_private_file, sync_folder
+from zato_sso_reset.files import new_private_file, sync_folder, write_all
 from zato_sso_reset.limits import time_limit
 
 if TYPE_CHECKING:
@@ -164,21 +164,16 @@ def _check_writable(fd: int) -> None:
 
 def _write_for_good(fd: int, data: bytes) -> None:
     with time_limit(WRITE_TIMEOUT):
-        _write_all(fd, data)
+        write_all(fd, data)
         if stat.S_ISREG(os.fstat(fd).st_mode):
             os.fsync(fd)
 
 
 def _write_to_reader(fd: int, data: bytes) -> None:
     try:
-        _write_all(fd, data)
+        write_all(fd, data)
     except BrokenPipeError:
         raise click.exceptions.Exit(OutputError.exit_code) from None
-
-
-def _write_all(fd: int, data: bytes) -> None:
-    while data:
-        data = data[os.write(fd, data) :]
 
 
 def warn_of_readers(fd: int, report: "Report") -> None:
