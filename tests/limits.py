@@ -4,6 +4,9 @@ import os
 import resource
 from collections.abc import Iterator
 from contextlib import contextmanager
+from pathlib import Path
+
+import pytest
 
 NOBODY = 65534
 """A user that has nothing."""
@@ -31,3 +34,14 @@ def without_privileges() -> Iterator[None]:
         yield
     finally:
         os.seteuid(0)
+
+
+@contextmanager
+def in_no_directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+    """Be in a directory that was removed."""
+    gone = Path("gone").absolute()
+    gone.mkdir()
+    with monkeypatch.context() as context:
+        context.chdir(gone)
+        gone.rmdir()
+        yield

@@ -15,6 +15,7 @@ from click.testing import Result as Invoked
 from tests.bulk import OUT, assert_valid, bulk_arguments, names
 from tests.conftest import AUDIT, ZATO
 from tests.databases import PASSWORD
+from tests.limits import in_no_directory
 from tests.servers import LINE, OLD, Server
 from tests.syslog import CRITICAL, NOTICE, WARNING, AuditLine, Listener, fill, udp_listener, unix_listener
 from zato_sso_reset import bulk, odb, syslog
@@ -346,11 +347,7 @@ class TestRefusal:
         self, sqlite_server: Server, log: Listener, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """A file that can't be made ends the command before the server is read."""
-        gone = Path("gone").absolute()
-        gone.mkdir()
-        with monkeypatch.context() as context:
-            context.chdir(gone)
-            gone.rmdir()
+        with in_no_directory(monkeypatch):
             done = invoke(*RESET, "--store-log", sqlite_server.path, "user1")
 
         assert_refused(log, sqlite_server, done, 73)

@@ -16,6 +16,7 @@ from cryptography.fernet import Fernet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.limits import in_no_directory
 from tests.servers import LINE, OLD, USERS, Server, insert_user, quick_server
 
 Invoke = Callable[..., Result]
@@ -471,11 +472,7 @@ class TestStoredFiles:
         absolute: bool,
     ) -> None:
         """A directory that was removed holds no files."""
-        gone = Path("gone").absolute()
-        gone.mkdir()
-        with monkeypatch.context() as context:
-            context.chdir(gone)
-            gone.rmdir()
+        with in_no_directory(monkeypatch):
             done = invoke(*RESET, option, sqlite_server.path if absolute else "server1", "user1")
 
         assert (done.exit_code, done.stdout) == (73, "")

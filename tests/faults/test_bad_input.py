@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 
 from tests.databases import Database
 from tests.faults.conftest import environment, one_line
+from tests.limits import in_no_directory
 from tests.servers import LINE, OLD, Server, insert_user, quick_server
 
 Process = Callable[..., CompletedProcess[str]]
@@ -540,12 +541,7 @@ class TestPath:
         self, sqlite_server: Server, refuse: Refuse, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Relative to a current directory that was removed, there is nothing."""
-        gone = Path("gone").absolute()
-        gone.mkdir()
-        with monkeypatch.context() as context:
-            context.chdir(gone)
-            gone.rmdir()
-
+        with in_no_directory(monkeypatch):
             assert "No server found at `server1`." in refuse(sqlite_server, 23, "server1", "user1")
 
 
