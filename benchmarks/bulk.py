@@ -19,11 +19,11 @@ from sqlalchemy import Connection
 
 from benchmarks.measure import Command, Cost, compare, measure
 from benchmarks.one_reset import ZATO, full_server
-from zato_sso_reset.bulk import BATCH, reset_user_passwords
-from zato_sso_reset.cli.lines import LinesFile
-from zato_sso_reset.odb import ODB
-from zato_sso_reset.selection import select_all
-from zato_sso_reset.server import DatabaseConfig, ServerConfig
+from zato_sso_reset.cli.json_lines import LinesFile
+from zato_sso_reset.database.engine import ODB
+from zato_sso_reset.server.config import DatabaseConfig, ServerConfig
+from zato_sso_reset.services.bulk_reset import BATCH, reset_user_passwords
+from zato_sso_reset.services.selection import select_all
 
 T = TypeVar("T")
 

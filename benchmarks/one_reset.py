@@ -15,7 +15,7 @@ import pytest
 from benchmarks.measure import Command, compare, measure
 from tests import databases
 from tests.servers import USERS, Server, quick_server
-from zato_sso_reset.quickstart import make_server
+from zato_sso_reset.services.quickstart import make_server
 
 PYTHON = sys.executable
 ZATO = Path(PYTHON).with_name("zato")

@@ -7,7 +7,7 @@ from pathlib import Path
 import click
 import tomli
 
-from zato_sso_reset.host import zato
+from zato_sso_reset.host.program import zato
 
 PROJECT = Path(__file__).parents[1]
 FOLDER = PROJECT / "docs" / "man"

@@ -13,7 +13,7 @@ from click.testing import CliRunner, Result
 from tests import databases
 from tests.databases import Database
 from tests.servers import STOCK, Server, quick_server, stock_server
-from zato_sso_reset.host import zato
+from zato_sso_reset.host.program import zato
 
 AUDIT = "Zato_Config_Unknown_sso__conf_audit_syslog"
 """The environment variable that says where the audit lines of every server go."""

@@ -19,7 +19,7 @@ import zato_sso_reset
 PASSWORD = "z@to/p:w"
 """What the servers' users have: with all that a URL would trip over."""
 
-SCHEMA = Path(zato_sso_reset.__file__).parent / "templates" / "schema.sql"
+SCHEMA = Path(zato_sso_reset.__file__).parent / "services" / "templates" / "schema.sql"
 
 DIALECTS = {
     "postgresql": {

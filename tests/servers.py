@@ -18,7 +18,7 @@ from cryptography.fernet import Fernet
 from passlib.hash import argon2, pbkdf2_sha512
 
 from tests.databases import PASSWORD, Database, run
-from zato_sso_reset.quickstart import make_server
+from zato_sso_reset.services.quickstart import make_server
 
 OLD = "Old-Password.1"
 """What every user has before a reset."""

@@ -8,11 +8,11 @@ def main() -> None:
     # Until Click is there to say "Aborted!", Ctrl-C ends the process without a traceback.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        from zato_sso_reset.host import zato
+        from zato_sso_reset.host.program import zato
 
         signal.signal(signal.SIGINT, signal.default_int_handler)
     else:
-        from zato_sso_reset.host import zato
+        from zato_sso_reset.host.program import zato
     zato(prog_name="zato")
 
 

@@ -18,11 +18,13 @@ from tests.databases import PASSWORD
 from tests.limits import in_no_directory
 from tests.servers import LINE, OLD, Server
 from tests.syslog import CRITICAL, NOTICE, WARNING, AuditLine, Listener, fill, udp_listener, unix_listener
-from zato_sso_reset import bulk, odb, syslog
-from zato_sso_reset.audit import Audit
-from zato_sso_reset.cli.result import Result
-from zato_sso_reset.generator import PasswordGenerator
-from zato_sso_reset.who import host, operating_user
+from zato_sso_reset.audit import syslog
+from zato_sso_reset.audit.operator import host, operating_user
+from zato_sso_reset.audit.trail import Audit
+from zato_sso_reset.cli.delivery import Result
+from zato_sso_reset.database import engine as odb
+from zato_sso_reset.domain.generator import PasswordGenerator
+from zato_sso_reset.services import bulk_reset as bulk
 
 Invoke = Callable[..., Invoked]
 

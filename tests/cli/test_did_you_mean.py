@@ -11,10 +11,10 @@ from hypothesis import strategies as st
 
 from tests.cli.conftest import Invoke
 from tests.servers import Server, insert_user, insert_users, quick_server
+from zato_sso_reset.database.engine import ODB
+from zato_sso_reset.database.users import with_users
 from zato_sso_reset.errors import UserNotFoundError
-from zato_sso_reset.odb import ODB
-from zato_sso_reset.repository import with_users
-from zato_sso_reset.server import DatabaseConfig
+from zato_sso_reset.server.config import DatabaseConfig
 
 RESET = ("sso", "reset-user-password")
 

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from zato_sso_reset.cli.formats import to_csv, to_json, to_table
 from zato_sso_reset.errors import printable
-from zato_sso_reset.status import PasswordStatus
+from zato_sso_reset.services.status import PasswordStatus
 
 times = st.datetimes(min_value=datetime(1000, 1, 1))  # noqa: DTZ001 Zato's times are naive
 numbers = st.none() | st.integers(1, 2**32)

@@ -20,9 +20,9 @@ from tests.conftest import ZATO
 from tests.databases import Database, make_tables
 from tests.limits import size_limit
 from tests.servers import LINE, OLD, Server, insert_user, quick_server
-from zato_sso_reset.cli.output import reporting, store_arguments
+from zato_sso_reset.cli.report import reporting, store_arguments
 from zato_sso_reset.errors import FileNotMadeError
-from zato_sso_reset.host import say, zato
+from zato_sso_reset.host.program import say, zato
 
 RESET = ("sso", "reset-user-password")
 

@@ -21,7 +21,7 @@ from tests.conftest import ZATO
 from tests.limits import without_privileges
 from tests.servers import LINE, OLD, Server, insert_user
 from zato_sso_reset.errors import printable
-from zato_sso_reset.host import zato
+from zato_sso_reset.host.program import zato
 
 Invoke = Callable[..., Result]
 
@@ -318,7 +318,7 @@ class TestErrors:
 
     def test_of_a_bug(self, sqlite_server: Server, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
         """What nobody foresaw is told as what was."""
-        monkeypatch.setattr("zato_sso_reset.reset.utc_now", None)
+        monkeypatch.setattr("zato_sso_reset.services.reset.utc_now", None)
         done = invoke(*RESET, *JSON, sqlite_server.path, "user1")
 
         assert done.exit_code == 16

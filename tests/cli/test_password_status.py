@@ -24,11 +24,11 @@ from tests.bulk import all_rows, as_time
 from tests.conftest import ZATO
 from tests.databases import make_3_0
 from tests.servers import USERS, Server, insert_user, insert_users
-from zato_sso_reset import status
-from zato_sso_reset.cli import result
-from zato_sso_reset.hashing import Argon2idHasher, PasswordHasher, Pbkdf2Sha512Hasher
-from zato_sso_reset.odb import ODB
-from zato_sso_reset.server import ServerConfig
+from zato_sso_reset.cli import delivery as result
+from zato_sso_reset.database.engine import ODB
+from zato_sso_reset.domain.hashing import Argon2idHasher, PasswordHasher, Pbkdf2Sha512Hasher
+from zato_sso_reset.server.config import ServerConfig
+from zato_sso_reset.services import status
 
 Invoke = Callable[..., Result]
 

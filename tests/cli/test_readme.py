@@ -10,7 +10,7 @@ import pytest
 from click.testing import Result
 
 from zato_sso_reset import errors
-from zato_sso_reset.overrides import OVERRIDES
+from zato_sso_reset.server.toml import OVERRIDES
 
 PROJECT = Path(__file__).parents[2]
 HELP = re.compile(r"<!-- help: zato (?P<arguments>.+?) -->\n```\n(?P<text>.*?)```\n", re.DOTALL)

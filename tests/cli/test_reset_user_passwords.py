@@ -34,10 +34,11 @@ from tests.bulk import (
 )
 from tests.conftest import ZATO
 from tests.servers import USERS, Server, insert_user, insert_users
-from zato_sso_reset import bulk, selection
-from zato_sso_reset.cli.lines import LinesFile
+from zato_sso_reset.cli.json_lines import LinesFile
 from zato_sso_reset.cli.users_file import usernames_of
-from zato_sso_reset.host import zato
+from zato_sso_reset.host.program import zato
+from zato_sso_reset.services import bulk_reset as bulk
+from zato_sso_reset.services import selection
 
 Invoke = Callable[..., Result]
 

@@ -23,9 +23,9 @@ from tests.bulk import (
 )
 from tests.limits import size_limit
 from tests.servers import OLD, USERS, Server, insert_users, quick_server
-from zato_sso_reset import bulk
-from zato_sso_reset.cli.lines import LinesFile
+from zato_sso_reset.cli.json_lines import LinesFile
 from zato_sso_reset.errors import ConfigError, FileNotMadeError, OutputError
+from zato_sso_reset.services import bulk_reset as bulk
 
 Invoke = Callable[..., Result]
 

@@ -12,8 +12,8 @@ from click.testing import CliRunner
 
 from tests.limits import NOBODY
 from zato_sso_reset import __main__
-from zato_sso_reset.host import zato
-from zato_sso_reset.quickstart import make_server
+from zato_sso_reset.host.program import zato
+from zato_sso_reset.services.quickstart import make_server
 
 if __name__ == "__main__":
     with tempfile.TemporaryDirectory() as folder:

@@ -12,10 +12,13 @@ import signal
 import sys
 from typing import Any
 
-from zato_sso_reset import __main__, bulk, odb, reset
-from zato_sso_reset.cli.lines import Lines
-from zato_sso_reset.cli.result import Result, ResultFile
-from zato_sso_reset.repository import UserRepository
+from zato_sso_reset import __main__
+from zato_sso_reset.cli.delivery import Result, ResultFile
+from zato_sso_reset.cli.json_lines import Lines
+from zato_sso_reset.database import engine as odb
+from zato_sso_reset.database.users import UserRepository
+from zato_sso_reset.services import bulk_reset as bulk
+from zato_sso_reset.services import reset
 
 POINT, NAME, TIME = (os.environ.get("STRIKE", "") + "::").split(":")[:3]
 

@@ -17,9 +17,10 @@ from tests.databases import run
 from tests.faults.conftest import Proxied, Running, environment, one_line
 from tests.faults.loops import printed_password
 from tests.servers import OLD, USERS, Server, insert_users
-from zato_sso_reset import bulk, odb
-from zato_sso_reset.cli.lines import LinesFile, LinesStdout
-from zato_sso_reset.server import ServerConfig
+from zato_sso_reset.cli.json_lines import LinesFile, LinesStdout
+from zato_sso_reset.database import engine as odb
+from zato_sso_reset.server.config import ServerConfig
+from zato_sso_reset.services import bulk_reset as bulk
 
 Invoke = Callable[..., Result]
 Start = Callable[..., Running]

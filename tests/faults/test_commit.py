@@ -9,10 +9,10 @@ import pytest
 from tests.databases import run
 from tests.faults.conftest import Proxied, Running, assert_new, assert_old, one_line, printed
 from tests.servers import OLD
-from zato_sso_reset import odb
+from zato_sso_reset.database import engine as odb
 from zato_sso_reset.errors import CommitRefusedError, CommitUnknownError
-from zato_sso_reset.reset import Outcome, reset_user_password
-from zato_sso_reset.server import ServerConfig
+from zato_sso_reset.server.config import ServerConfig
+from zato_sso_reset.services.reset import Outcome, reset_user_password
 
 Start = Callable[..., Running]
 

@@ -15,10 +15,10 @@ from tests.faults.conftest import Running, environment, start_struck
 from tests.faults.loops import printed_password
 from tests.servers import OLD, Server
 from tests.syslog import Listener, unix_listener
+from zato_sso_reset.domain.policy import PasswordPolicy
 from zato_sso_reset.errors import ZatoError
-from zato_sso_reset.policy import PasswordPolicy
-from zato_sso_reset.reset import reset_user_password
-from zato_sso_reset.server import ServerConfig
+from zato_sso_reset.server.config import ServerConfig
+from zato_sso_reset.services.reset import reset_user_password
 
 RAISE = """
 CREATE OR REPLACE FUNCTION tell() RETURNS trigger LANGUAGE plpgsql AS

@@ -11,7 +11,7 @@ from tests.databases import run
 from tests.faults.conftest import Proxied, Running, assert_old, one_line, printed
 from tests.limits import size_limit
 from tests.servers import LINE, OLD, Server
-from zato_sso_reset.cli import result
+from zato_sso_reset.cli import delivery as result
 
 Invoke = Callable[..., Result]
 Start = Callable[..., Running]

@@ -32,8 +32,8 @@ from tests.bulk import all_rows, as_time, assert_valid, bulk_arguments
 from tests.conftest import ENGINES, ZATO
 from tests.databases import Database, make_3_0, run
 from tests.servers import OLD, Server
-from zato_sso_reset import bulk
-from zato_sso_reset.who import operating_user
+from zato_sso_reset.audit.operator import operating_user
+from zato_sso_reset.services import bulk_reset as bulk
 
 Invoke = Callable[..., Result]
 

@@ -20,7 +20,8 @@ from tests.bulk import (
 )
 from tests.databases import run
 from tests.servers import Server, insert_user, insert_users
-from zato_sso_reset import bulk, selection
+from zato_sso_reset.services import bulk_reset as bulk
+from zato_sso_reset.services import selection
 
 Invoke = Callable[..., Result]
 

@@ -7,9 +7,9 @@ from click.testing import Result
 
 from tests.databases import SCHEMA, make_3_0
 from tests.servers import Server
-from zato_sso_reset.odb import ODB
-from zato_sso_reset.schema import columns_of
-from zato_sso_reset.server import ServerConfig
+from zato_sso_reset.database.engine import ODB
+from zato_sso_reset.database.schema import columns_of
+from zato_sso_reset.server.config import ServerConfig
 
 
 def columns(server: Server) -> set[tuple[str, str]]:

@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tests.syslog import fields_of
-from zato_sso_reset.audit import MAX_VALUE, line
+from zato_sso_reset.audit.trail import MAX_VALUE, line
 
 
 class TestLine:

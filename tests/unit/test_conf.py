@@ -8,8 +8,8 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from zato_sso_reset.conf import ConfFile, Setting, ValueResolver
 from zato_sso_reset.errors import ConfigError
+from zato_sso_reset.server.ini import ConfFile, Setting, ValueResolver
 
 
 @pytest.fixture

@@ -8,10 +8,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zato_sso_reset.conf import ValueResolver
+from zato_sso_reset.domain.expiry import ExpiryPolicy
 from zato_sso_reset.errors import ConfigError, InvalidValueError
-from zato_sso_reset.expiry import ExpiryPolicy
-from zato_sso_reset.server import SSOSettings
+from zato_sso_reset.server.config import SSOSettings
+from zato_sso_reset.server.ini import ValueResolver
 
 NOW = datetime(2026, 11, 23, 18, 52, 12, 110928)  # noqa: DTZ001 Zato's times are naive UTC
 VARIABLE = "Zato_Config_Unknown_sso__conf_password_expiry"

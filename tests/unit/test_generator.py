@@ -8,9 +8,9 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from zato_sso_reset.domain.generator import PasswordGenerator
+from zato_sso_reset.domain.policy import PasswordPolicy
 from zato_sso_reset.errors import PasswordRefusedError
-from zato_sso_reset.generator import PasswordGenerator
-from zato_sso_reset.policy import PasswordPolicy
 
 LENIENT = PasswordPolicy(min_length=8, max_length=256)
 

@@ -11,9 +11,7 @@ from hypothesis import strategies as st
 from passlib.hash import argon2, pbkdf2_sha512
 from passlib.utils.binary import ab64_decode
 
-from zato_sso_reset.conf import ValueResolver
-from zato_sso_reset.errors import ConfigError
-from zato_sso_reset.hashing import (
+from zato_sso_reset.domain.hashing import (
     Argon2idHasher,
     PasswordHasher,
     Pbkdf2Sha512Hasher,
@@ -22,7 +20,9 @@ from zato_sso_reset.hashing import (
     password_hasher,
     verify,
 )
-from zato_sso_reset.server import SSOSettings
+from zato_sso_reset.errors import ConfigError
+from zato_sso_reset.server.config import SSOSettings
+from zato_sso_reset.server.ini import ValueResolver
 
 PBKDF2_ANSWERS = [
     (

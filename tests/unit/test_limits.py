@@ -5,7 +5,7 @@ import signal
 
 import pytest
 
-from zato_sso_reset.limits import interruptible
+from zato_sso_reset.signals import interruptible
 
 
 class TestInterruptible:

@@ -9,9 +9,9 @@ from pathlib import Path
 import pytest
 
 from tests.limits import without_privileges
+from zato_sso_reset.database.engine import ODB
 from zato_sso_reset.errors import DatabaseDeniedError, DatabaseUnavailableError
-from zato_sso_reset.odb import ODB
-from zato_sso_reset.server import DatabaseConfig
+from zato_sso_reset.server.config import DatabaseConfig
 
 
 @pytest.fixture

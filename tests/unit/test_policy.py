@@ -6,10 +6,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zato_sso_reset.conf import ValueResolver
+from zato_sso_reset.domain.policy import PasswordPolicy
 from zato_sso_reset.errors import ConfigError
-from zato_sso_reset.policy import PasswordPolicy
-from zato_sso_reset.server import SSOSettings
+from zato_sso_reset.server.config import SSOSettings
+from zato_sso_reset.server.ini import ValueResolver
 
 
 def policy_of(folder: Path, conf: str) -> PasswordPolicy:

@@ -19,11 +19,11 @@ from passlib.hash import pbkdf2_sha512
 
 from tests.limits import size_limit, without_privileges
 from tests.servers import STOCK
-from zato_sso_reset import quickstart
+from zato_sso_reset.domain.hashing import Pbkdf2Sha512Hasher
 from zato_sso_reset.errors import AlreadyExistsError, FileNotMadeError
-from zato_sso_reset.hashing import Pbkdf2Sha512Hasher
-from zato_sso_reset.quickstart import make_server
-from zato_sso_reset.server import ServerConfig
+from zato_sso_reset.server.config import ServerConfig
+from zato_sso_reset.services import quickstart
+from zato_sso_reset.services.quickstart import make_server
 
 
 def read(path: Path) -> ServerConfig:

@@ -6,7 +6,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zato_sso_reset.errors import ConfigError
-from zato_sso_reset.secret_key import SecretKey
+from zato_sso_reset.server.secret_key import SecretKey
 
 KEY = "pSr7m91wRFBJwr626iD6kSUwqh8Dv37mmnN97miYVRY="
 

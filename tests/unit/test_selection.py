@@ -5,7 +5,7 @@ from collections import Counter
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from zato_sso_reset.selection import SHOWN, Selection, Usernames
+from zato_sso_reset.services.selection import SHOWN, Selection, Usernames
 
 any_names = st.lists(st.text(min_size=1) | st.sampled_from(["user1", "USER1", "\0", "a\0b", "\n", "\xff"]))
 

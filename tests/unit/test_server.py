@@ -15,17 +15,17 @@ from hypothesis import strategies as st
 
 from tests.limits import without_privileges
 from tests.servers import Server, quick_server
-from zato_sso_reset.conf import ValueResolver
 from zato_sso_reset.errors import ConfigError, NotAServerError, PermissionDeniedError
 from zato_sso_reset.files import MAX_SIZE
-from zato_sso_reset.overrides import OVERRIDES
-from zato_sso_reset.server import (
+from zato_sso_reset.server.config import (
     WELL_KNOWN_DATA,
     DatabaseConfig,
     ServerConfig,
     SSOSettings,
     find_repo,
 )
+from zato_sso_reset.server.ini import ValueResolver
+from zato_sso_reset.server.toml import OVERRIDES
 
 SECRET = "S3cr3t-z@to/p:w"
 

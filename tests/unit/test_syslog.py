@@ -10,9 +10,9 @@ import pytest
 
 from tests.servers import Server
 from tests.syslog import AUTHPRIV, NOTICE, fill, udp_listener, unix_listener
-from zato_sso_reset import syslog
+from zato_sso_reset.audit import syslog
+from zato_sso_reset.audit.syslog import Address, Syslog, read_address, shown
 from zato_sso_reset.errors import ConfigError
-from zato_sso_reset.syslog import Address, Syslog, read_address, shown
 
 VARIABLE = "Zato_Config_Server_sso__conf_audit_syslog"
 

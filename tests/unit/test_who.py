@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from zato_sso_reset.who import host, operating_user, terminal
+from zato_sso_reset.audit.operator import host, operating_user, terminal
 
 
 class TestWho:

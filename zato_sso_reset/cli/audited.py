@@ -6,11 +6,11 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zato_sso_reset.cli.command import Command
-from zato_sso_reset.cli.output import Report
-from zato_sso_reset.cli.result import open_standard_streams
+from zato_sso_reset.cli.delivery import open_standard_streams
+from zato_sso_reset.cli.report import Report
 
 if TYPE_CHECKING:
-    from zato_sso_reset.access import AccessChanges
+    from zato_sso_reset.domain.access import AccessChanges
 
 
 class AuditedCommand(Command):
@@ -18,7 +18,7 @@ class AuditedCommand(Command):
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        from zato_sso_reset.audit import Audit
+        from zato_sso_reset.audit.trail import Audit
 
         path, username = ctx.params["path"], ctx.params.get("username")
         warn = Report(verbose=False, log=None).warn

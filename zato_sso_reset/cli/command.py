@@ -11,7 +11,7 @@ from typing import Any
 import click
 
 from zato_sso_reset.errors import ZatoError, printable
-from zato_sso_reset.host import ERRORS_AS_JSON, say
+from zato_sso_reset.host.program import ERRORS_AS_JSON, say
 
 PR_SET_DUMPABLE = 4
 """From linux/prctl.h."""

@@ -44,7 +44,7 @@ def _in_time(find: Callable[[], list[str]]) -> list[CompletionItem]:
 
 
 def _folders(incomplete: str) -> list[str]:
-    from zato_sso_reset.server import servers_in
+    from zato_sso_reset.server.config import servers_in
 
     typed, slash, start = incomplete.rpartition("/")
     folder = Path(typed + slash).expanduser()
@@ -63,9 +63,9 @@ def _folders(incomplete: str) -> list[str]:
 
 
 def _users(path: Path, incomplete: str) -> list[str]:
-    from zato_sso_reset.odb import ODB
-    from zato_sso_reset.repository import with_users
-    from zato_sso_reset.server import ServerConfig
+    from zato_sso_reset.database.engine import ODB
+    from zato_sso_reset.database.users import with_users
+    from zato_sso_reset.server.config import ServerConfig
 
     server = ServerConfig.read(path, env=os.environ, stdin=None, warn=lambda _: None)
     found = with_users(ODB(server.database), lambda users: users.usernames(incomplete), reading=True)

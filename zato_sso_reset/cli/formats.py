@@ -8,9 +8,9 @@ from datetime import datetime
 from itertools import chain
 from unicodedata import combining, east_asian_width
 
+from zato_sso_reset.domain.users import APPROVED, iso_utc
 from zato_sso_reset.errors import printable
-from zato_sso_reset.status import PasswordStatus
-from zato_sso_reset.users import APPROVED, iso_utc
+from zato_sso_reset.services.status import PasswordStatus
 
 KEYS = list(PasswordStatus.__dataclass_fields__)
 

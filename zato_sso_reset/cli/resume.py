@@ -3,18 +3,18 @@
 from functools import partial
 from typing import TYPE_CHECKING
 
-from zato_sso_reset.cli.lines import Delivered, LinesFile
-from zato_sso_reset.cli.output import Report
+from zato_sso_reset.cli.json_lines import Delivered, LinesFile
+from zato_sso_reset.cli.report import Report
 from zato_sso_reset.errors import ConfigError, printable
 
 if TYPE_CHECKING:
-    from zato_sso_reset.odb import ODB
-    from zato_sso_reset.server import ServerConfig
+    from zato_sso_reset.database.engine import ODB
+    from zato_sso_reset.server.config import ServerConfig
 
 
 def taken(delivered: Delivered, server: "ServerConfig", odb: "ODB") -> Delivered:
     """Leave out a last batch that the database did not take."""
-    from zato_sso_reset.bulk import took_place
+    from zato_sso_reset.services.bulk_reset import took_place
 
     last, previous = delivered.last, delivered.previous
     stored = partial(took_place, server, odb, written_at=delivered.written_at)

@@ -1,0 +1,1 @@
+"""The commands of `zato sso`, one module each."""

@@ -1,0 +1,1 @@
+"""The SSO users' database, through SQLAlchemy Core."""

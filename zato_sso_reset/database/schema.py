@@ -1,0 +1,60 @@
+"""What there is of Zato's SSO tables: older versions lack some tables and columns."""
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, bindparam, text
+
+from zato_sso_reset.database.tables import attributes, linked_accounts, links, sessions, users
+from zato_sso_reset.errors import DatabaseUnavailableError
+
+_TABLES = [table.name for table in (users, sessions, attributes, links, linked_accounts)]
+
+_COLUMNS = {
+    "sqlite": text(
+        "SELECT t.name, c.name, 1 FROM sqlite_master t JOIN pragma_table_info(t.name) c "
+        "WHERE t.type IN ('table', 'view') AND t.name IN :tables"
+    ),
+    "postgresql": text(
+        "SELECT t.relname, c.attname, has_column_privilege(t.oid, c.attnum, 'SELECT') "
+        "FROM pg_class t JOIN pg_attribute c ON c.attrelid = t.oid "
+        "WHERE t.relkind IN ('r', 'p', 'v', 'm', 'f') AND t.relname IN :tables "
+        "AND pg_table_is_visible(t.oid) AND c.attnum > 0 AND NOT c.attisdropped"
+    ),
+    "mysql": text(
+        "SELECT table_name, column_name, FIND_IN_SET('select', privileges) "
+        "FROM information_schema.columns "
+        "WHERE table_schema = DATABASE() AND table_name IN :tables"
+    ),
+}
+
+_WITHOUT_TRANSACTIONS = text(
+    "SELECT t.table_name FROM information_schema.tables t "
+    "JOIN information_schema.engines e ON e.engine = t.engine "
+    "WHERE t.table_schema = DATABASE() AND t.table_name IN :tables AND e.transactions = 'NO'"
+).bindparams(bindparam("tables", expanding=True))
+
+
+def columns_of(connection: Connection, *, readable: bool = True) -> set[tuple[str, str]]:
+    """Return the columns of the SSO tables that matter here, each as the names of table and column.
+
+    It asks the catalogue: a statement that fails would end a transaction on PostgreSQL. With `readable`,
+    columns that may not be read are left out; MySQL never tells of tables that this user has no right to.
+    """
+    query = _COLUMNS[connection.dialect.name].bindparams(bindparam("tables", _TABLES, expanding=True))
+    rows = connection.execute(query)
+    return {(table, column) for table, column, may_be_read in rows if may_be_read or not readable}
+
+
+def check_transactions(connection: Connection, tables: Sequence[str]) -> None:
+    """See that MySQL's tables have transactions: in MyISAM's, a change can't be taken back.
+
+    Raises:
+        DatabaseUnavailableError: one has none.
+    """
+    if connection.dialect.name != "mysql":
+        return
+    for table in connection.scalars(_WITHOUT_TRANSACTIONS, {"tables": tables}):
+        raise DatabaseUnavailableError(
+            f"The table {table} has no transactions, so a change that fails could not be taken back. "
+            f"Make it one of InnoDB: ALTER TABLE {table} ENGINE=InnoDB"
+        )

@@ -1,0 +1,1 @@
+"""Passwords, policies and users, without input or output."""

@@ -1,0 +1,56 @@
+"""The server's own rules of what a password may be."""
+
+from dataclasses import dataclass
+
+from zato_sso_reset.server.config import SSOSettings
+
+STOCK_MIN_COMPLEXITY = 4
+"""What a stock server takes where `sso.conf` has no `min_complexity`."""
+
+MAX_SCORED = 72
+"""Characters: zxcvbn refuses to score a longer password."""
+
+
+@dataclass(frozen=True)
+class PasswordPolicy:
+    """The rules of `[password]`: lengths in characters, the least zxcvbn score (0 is off, to 4)."""
+
+    min_length: int
+    max_length: int
+    min_complexity: int = 0
+    reject_list: tuple[str, ...] = ()
+
+    @classmethod
+    def from_settings(cls, sso: SSOSettings) -> "PasswordPolicy":
+        """Read the policy of a server.
+
+        Raises:
+            ConfigError: a rule is missing or is not a number in range.
+        """
+        complexity = sso.find("password", "min_complexity")
+        reject_list = sso.find("password", "reject_list")
+        return cls(
+            min_length=sso.get("password", "min_length").integer(0),
+            max_length=sso.get("password", "max_length").integer(1),
+            min_complexity=complexity.integer(0, 4) if complexity else STOCK_MIN_COMPLEXITY,
+            reject_list=_lines(reject_list.text().lower()) if reject_list else (),
+        )
+
+    def refusal(self, password: str) -> str | None:
+        """Return the rule that refuses `password`, or None where all rules take it."""
+        if len(password) < self.min_length:
+            return f"it is shorter than min_length={self.min_length}"
+        if len(password) > self.max_length:
+            return f"it is longer than max_length={self.max_length}"
+        if any(rejected in password.lower() for rejected in self.reject_list):
+            return "it contains a line of reject_list"
+        if self.min_complexity:
+            from zxcvbn import zxcvbn
+
+            if zxcvbn(password[:MAX_SCORED])["score"] < self.min_complexity:
+                return f"its zxcvbn score is below min_complexity={self.min_complexity}"
+        return None
+
+
+def _lines(text: str) -> tuple[str, ...]:
+    return tuple(line.strip() for line in text.splitlines() if line.strip())

@@ -1,0 +1,1 @@
+"""The `zato` program: an extensible CLI that knows nothing of SSO."""

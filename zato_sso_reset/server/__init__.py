@@ -1,0 +1,1 @@
+"""A Zato server's directory."""

@@ -1,0 +1,151 @@
+"""A server directory with a SQLite database and one user, for trying out, tests and CI."""
+
+import json
+import os
+import secrets
+import socket
+import sqlite3
+import tempfile
+import uuid
+from base64 import b32encode
+from collections.abc import Mapping
+from contextlib import closing
+from datetime import datetime, timedelta, timezone
+from importlib.resources import files
+from pathlib import Path
+
+from zato_sso_reset.domain.hashing import Pbkdf2Sha512Hasher
+from zato_sso_reset.errors import AlreadyExistsError, FileNotMadeError, printable
+from zato_sso_reset.files import new_private_file
+from zato_sso_reset.server.config import WELL_KNOWN_DATA
+from zato_sso_reset.server.secret_key import SecretKey
+
+EXPIRY_DAYS = 730
+"""What the `sso.conf` that is made here says."""
+
+_QUOTES = ('"', "'", '"""', "'''")
+"""What a value of an INI file can stand in."""
+
+_CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
+
+
+def make_server(path: Path, username: str) -> Path:
+    """Make a server directory at `path` and return its absolute path; it is there whole, or not at all.
+
+    The user is approved and has a password that nobody knows, so that it is reset first of all.
+
+    Raises:
+        AlreadyExistsError: `path` is there already and is not an empty directory.
+        FileNotMadeError: it can't be made.
+    """
+    path = Path(os.path.abspath(path))  # noqa: PTH100 a link in the path stays one
+    shown = printable(str(path))
+    if not str(path).isprintable() or "%(" in str(path) or all(quote in str(path) for quote in _QUOTES):
+        raise FileNotMadeError(f"`{shown}` has characters that a configuration file can't hold.")
+    try:
+        if path.exists() and not (path.is_dir() and not any(path.iterdir())):
+            raise AlreadyExistsError(f"`{shown}` is there already, and not empty. Give another path.")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as scratch:
+            made = Path(scratch, "server")
+            made.mkdir(mode=0o700)
+            _fill(made, path, username)
+            made.rename(path)
+    except (OSError, sqlite3.Error) as error:
+        reason = error.strerror if isinstance(error, OSError) else type(error).__name__
+        raise FileNotMadeError(f"`{shown}` can't be made: {reason}.") from None
+    return path
+
+
+def _fill(made: Path, path: Path, username: str) -> None:
+    """Write into `made` what is to be at `path`."""
+    from cryptography.fernet import Fernet
+
+    key = Fernet.generate_key().decode("ascii")
+    secret_key = SecretKey(key)
+    for folder in ("config/repo", "logs", "work"):
+        (made / folder).mkdir(parents=True)
+
+    repo = made / "config" / "repo"
+    _write(repo / "sso.conf", _template("sso.conf"))
+    _write(repo / "server.conf", _template("server.conf", ODB=_quoted(str(path / "zato.db"))))
+    _write(
+        repo / "secrets.conf",
+        _template(
+            "secrets.conf",
+            KEY=key,
+            PROOF=secret_key.seal(WELL_KNOWN_DATA),
+            TOKEN=secret_key.seal(secrets.token_urlsafe(32)),
+            JWT=secret_key.seal(secrets.token_urlsafe(32)),
+            EMPTY=secret_key.seal(""),
+        ),
+    )
+    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    info = {
+        "version": "Zato 3.3",
+        "created_user_host": socket.gethostname(),
+        "created_ts": now.isoformat(),
+        "component": "SERVER",
+    }
+    _write(made / ".zato-info", json.dumps(info))
+
+    _write(made / "zato.db", "")
+    user = _user(username, secret_key, now)
+    with closing(sqlite3.connect(made / "zato.db")) as database:
+        database.executescript(_template("schema.sql"))
+        columns, values = ", ".join(user), ", ".join(f":{column}" for column in user)
+        database.execute(f"INSERT INTO zato_sso_user ({columns}) VALUES ({values})", user)  # noqa: S608
+        database.commit()
+
+
+def _user(username: str, secret_key: SecretKey, now: datetime) -> Mapping[str, object]:
+    """Return the row of an approved user."""
+    number = uuid.uuid4().int
+    sso_id = "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
+    hashed = Pbkdf2Sha512Hasher(rounds=120_000).hash(secrets.token_urlsafe(32))
+    set_at = now.isoformat(" ", "microseconds")
+    return {
+        "user_id": f"zusr{sso_id}",
+        "is_active": True,
+        "is_internal": False,
+        "is_super_user": False,
+        "is_locked": False,
+        "creation_ctx": "null",
+        "approval_status": "approved",
+        "approval_status_mod_time": set_at,
+        "approval_status_mod_by": "auto",
+        "username": username,
+        "password": secret_key.seal(hashed),
+        "password_is_set": True,
+        "password_must_change": False,
+        "password_last_set": set_at,
+        "password_expiry": (now + timedelta(days=EXPIRY_DAYS)).isoformat(" ", "microseconds"),
+        "sign_up_status": "final",
+        "sign_up_time": (now - timedelta(days=1)).isoformat(" ", "microseconds"),
+        "sign_up_confirm_token": f"cli.{secrets.token_urlsafe(32)}",
+        "display_name": username,
+        "display_name_upper": username.upper(),
+        "is_rate_limit_active": False,
+        "rate_limit_check_parent_def": False,
+        "is_totp_enabled": False,
+        "totp_key": secret_key.seal(b32encode(secrets.token_bytes(20)).decode("ascii")),
+        "totp_label": secret_key.seal("Zato"),
+    }
+
+
+def _template(name: str, **values: str) -> str:
+    text = (files("zato_sso_reset.services") / "templates" / name).read_text("utf-8")
+    for key, value in values.items():
+        text = text.replace(f"@{key}@", value)
+    return text
+
+
+def _quoted(value: str) -> str:
+    """Return a value of an INI file so that `#`, `,` and blanks in it stay."""
+    quote = next(quote for quote in _QUOTES if quote not in value)
+    return f"{quote}{value}{quote}"
+
+
+def _write(path: Path, text: str) -> None:
+    with new_private_file(path) as file:
+        file.write(text)
