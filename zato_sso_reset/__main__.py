@@ -4,8 +4,8 @@ import signal
 
 
 def main() -> None:
-    """Run the `zato` program with the process's own arguments."""
-    # Until Click is there to say "Aborted!", Ctrl-C ends the process without a traceback.
+    """Run the `zato` program with the arguments of the process."""
+    # Until Click can print "Aborted!", Ctrl-C ends the process without a traceback.
     if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
         from zato_sso_reset.host.program import zato

@@ -1,26 +1,42 @@
-"""Everything that can go wrong, each with its exit code and a message that says what to do."""
+"""The errors of this package, each with its exit code.
 
-from collections.abc import Mapping
+ZatoError (16)
+├── InvalidValueError (2)
+├── AlreadyExistsError (20)
+├── PasswordRefusedError (21)
+├── UserNotFoundError (22)
+├── NotAServerError (23)
+├── DatabaseError
+│   ├── DatabaseUnavailableError (69)
+│   ├── DatabaseBusyError (75)
+│   └── DatabaseDeniedError (77)
+├── FileNotMadeError (73)
+├── OutputError (74)
+├── CommitUnknownError (76)
+├── PermissionDeniedError (77)
+├── ConfigError (78)
+└── CommitRefusedError (79)
+"""
 
-
-def printable(text: str, limit: int = 200) -> str:
-    """Return `text` safe for a terminal: unprintable characters escaped, at most `limit` characters."""
-    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
-    return escaped if len(escaped) <= limit else escaped[:limit] + "..."
-
-
-def did_you_mean(wanted: str, known: Mapping[str, str]) -> str:
-    """Return a sentence with what the nearest keys of `known` lead to, at most three, or none."""
-    from difflib import get_close_matches
-
-    near = " or ".join(f"`{printable(known[key])}`" for key in get_close_matches(wanted, known))
-    return f" Did you mean {near}?" if near else ""
+from collections.abc import Sequence
+from typing import NoReturn
 
 
 class ZatoError(Exception):
-    """What every error of this package is; `exit_code` is the process's, `str()` the line for the user."""
+    """An error with an exit code, a message for the user and, usually, a hint.
+
+    `message` says what is wrong and where, `hint` what to do next; both are whole sentences.
+    """
 
     exit_code = 16
+
+    def __init__(self, message: str, hint: str = "") -> None:
+        super().__init__(message, hint)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message} {self.hint}".rstrip()
 
 
 class InvalidValueError(ZatoError):
@@ -30,7 +46,7 @@ class InvalidValueError(ZatoError):
 
 
 class AlreadyExistsError(ZatoError):
-    """What is to be made is there already."""
+    """The directory to create already exists."""
 
     exit_code = 20
 
@@ -42,19 +58,19 @@ class PasswordRefusedError(ZatoError):
 
 
 class UserNotFoundError(ZatoError):
-    """There is no such user, or the user is not approved."""
+    """The user does not exist or is not approved."""
 
     exit_code = 22
 
 
 class NotAServerError(ZatoError):
-    """The path is not that of a Zato server."""
+    """The path is not the directory of a Zato server."""
 
     exit_code = 23
 
 
 class DatabaseError(ZatoError):
-    """The database did not do what it was asked to."""
+    """The database failed; whether anything was changed is for the service layer to say."""
 
 
 class DatabaseUnavailableError(DatabaseError):
@@ -64,48 +80,60 @@ class DatabaseUnavailableError(DatabaseError):
 
 
 class FileNotMadeError(ZatoError):
-    """A file that was asked for is there already or can't be made."""
+    """A requested file already exists or can't be created."""
 
     exit_code = 73
 
 
 class OutputError(ZatoError):
-    """The password could not be written out; nothing was changed."""
+    """The result could not be written."""
 
     exit_code = 74
 
 
 class DatabaseBusyError(DatabaseError):
-    """The database is locked by somebody else; nothing was changed; trying again helps."""
+    """Another process holds a lock on the database."""
 
     exit_code = 75
 
 
 class DatabaseDeniedError(DatabaseError):
-    """The database may not be reached or changed by this user."""
+    """The user may not connect to the database or change it."""
 
     exit_code = 77
 
 
 class CommitUnknownError(ZatoError):
-    """It is unknown whether the change was committed."""
+    """It is unknown whether the change of these users was committed."""
 
     exit_code = 76
 
+    def __init__(self, message: str, hint: str, usernames: Sequence[str]) -> None:
+        super().__init__(message, hint)
+        self.usernames = usernames
+
 
 class PermissionDeniedError(ZatoError):
-    """A file may not be read or changed by this user."""
+    """A file may not be read or written by the current user."""
 
     exit_code = 77
 
 
 class ConfigError(ZatoError):
-    """The server's configuration is missing, malformed, or its secret key is the wrong one."""
+    """The server's configuration is missing or malformed, or its secret key is the wrong one."""
 
     exit_code = 78
 
 
 class CommitRefusedError(ZatoError):
-    """The commit was refused after the password was printed: that one is void, the old one stays."""
+    """The database refused the commit after the delivery: the old password stays."""
 
     exit_code = 79
+
+
+def raise_without_context(error: Exception) -> NoReturn:
+    """Raise `error` without the exception that is being handled, which may hold a secret."""
+    try:
+        raise error
+    finally:
+        error.__context__ = None

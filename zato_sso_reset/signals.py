@@ -1,27 +1,27 @@
-"""Bounds on what could wait for ever."""
+"""Time limits and signal handling."""
 
 import errno
 import os
 import signal
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from typing import NoReturn
 
-_ENDING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+_TERMINATING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Interrupt whatever system call is still waiting after so long; for the main thread alone.
+    """Interrupt any system call that is still waiting after `seconds`; for the main thread only.
 
     Raises:
         TimeoutError: the time is up.
     """
 
-    def give_up(*_: object) -> NoReturn:
+    def interrupt(*_: object) -> NoReturn:
         raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))
 
-    before = signal.signal(signal.SIGALRM, give_up)
+    before = signal.signal(signal.SIGALRM, interrupt)
     signal.setitimer(signal.ITIMER_REAL, seconds)
     try:
         yield
@@ -31,17 +31,17 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 
 def ignore_signals() -> None:
-    """Ignore, from here to the end of the process, what would end it.
+    """Ignore SIGINT, SIGTERM and SIGHUP until the process ends.
 
-    They are not blocked: a blocked signal would still end the process when it is released.
+    They are not blocked: a blocked signal would still end the process when it is unblocked.
     """
-    for number in _ENDING:
+    for number in _TERMINATING:
         signal.signal(number, signal.SIG_IGN)
 
 
 @contextmanager
-def interruptible() -> Iterator[None]:
-    """Let Ctrl-C raise KeyboardInterrupt, so that a terminal gets its echo back."""
+def keyboard_interrupts() -> Iterator[None]:
+    """Let Ctrl-C raise KeyboardInterrupt, so that an interrupted prompt restores the terminal's echo."""
     before = signal.getsignal(signal.SIGINT)
     if before is signal.SIG_DFL:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -52,19 +52,14 @@ def interruptible() -> Iterator[None]:
 
 
 @contextmanager
-def signals_noted() -> Iterator[Callable[[], int]]:
-    """Let what would end the process only be noted; what is yielded returns the signal's number, or 0."""
-    noted = 0
-
-    def note(number: int, _frame: object) -> None:
-        nonlocal noted
-        noted = number
-
-    # What is ignored, as under nohup, stays so.
-    asked = [number for number in _ENDING if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, note) for number in asked}
+def deferred_signals() -> Iterator[Sequence[int]]:
+    """Defer SIGINT, SIGTERM and SIGHUP, and yield the numbers of those received so far."""
+    received: list[int] = []
+    # A signal that is ignored, as under nohup, stays ignored.
+    deferred = [number for number in _TERMINATING if signal.getsignal(number) is not signal.SIG_IGN]
+    before = {number: signal.signal(number, lambda n, _: received.append(n)) for number in deferred}
     try:
-        yield lambda: noted
+        yield received
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)

@@ -1,4 +1,4 @@
-"""Who runs this process, and where."""
+"""The operator of this process, and the machine."""
 
 import os
 import pwd
@@ -6,10 +6,10 @@ from contextlib import suppress
 
 
 def operating_user() -> str:
-    """Return the name of the user whose process this is, or the number where it has none."""
+    """Return the name of the process's user, or the number of a user without a name, as in containers."""
     try:
         return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:  # a container's user often has no name
+    except KeyError:
         return str(os.getuid())
 
 
@@ -19,12 +19,12 @@ def host() -> str:
 
 
 def user_at_host() -> str:
-    """Return both, as Zato writes who did something."""
+    """Return `user@host`, Zato's notation for an operator."""
     return f"{operating_user()}@{host()}"
 
 
 def terminal() -> str:
-    """Return the terminal that the process has for one of its streams, or an empty text."""
+    """Return the terminal of one of the process's standard streams, or an empty text."""
     for fd in (0, 1, 2):
         with suppress(OSError):
             return os.ttyname(fd)

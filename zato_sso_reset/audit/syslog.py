@@ -1,24 +1,25 @@
-"""Syslog: where a server has its audit lines sent, and sending one."""
+"""Syslog addresses and messages."""
 
 import os
 import re
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, NoReturn
 
-from zato_sso_reset.errors import ConfigError, printable
-from zato_sso_reset.server.ini import Setting, ValueResolver
-from zato_sso_reset.server.toml import Overrides
+from zato_sso_reset.domain.settings import Setting
+from zato_sso_reset.errors import ConfigError
+from zato_sso_reset.server.settings import override_settings
+from zato_sso_reset.text import printable
 
 LOCAL = "/var/run/syslog" if sys.platform == "darwin" else "/dev/log"
-"""Where the machine's own syslog listens, if there is one."""
+"""The socket of the machine's own syslog."""
 
 PORT = 514
 """UDP, from RFC 5426."""
 
 TIMEOUT = 2
-"""Seconds for syslog to take a line."""
+"""Seconds that syslog has to accept a line."""
 
 NOTICE, WARNING, CRITICAL = 5, 4, 2
 """Severities."""
@@ -32,31 +33,31 @@ Address = str | tuple[str, int]
 
 
 class Syslog:
-    """Where the lines go."""
+    """A syslog receiver."""
 
     def __init__(self, address: Address) -> None:
-        """Look the host up; nothing is sent yet.
+        """Look up the host, without sending anything yet.
 
         Raises:
-            OSError: it has no address.
+            OSError: the host has no address.
         """
         import socket
 
         self._target: tuple[int, Any] = (socket.AF_UNIX, address)
         if isinstance(address, tuple):
             host, port = address
-            # As bytes, the name is not looked into: IDNA's errors are no OSError.
+            # Bytes bypass the IDNA codec, whose errors are not OSErrors.
             family, _, _, _, sockaddr = socket.getaddrinfo(host.encode(), port, type=socket.SOCK_DGRAM)[0]
             self._target = (family, sockaddr)
         self._timeout = TIMEOUT
 
     def send(self, severity: int, text: str) -> None:
-        """Send a line, on a socket of its own: syslog may be restarted between two.
+        """Send a line on a new socket, because syslog may be restarted between two lines.
 
-        After a failure, the next ones do not wait.
+        After a failure, later lines do not wait.
 
         Raises:
-            OSError: it was not taken.
+            OSError: syslog did not accept it.
         """
         import socket
 
@@ -72,27 +73,26 @@ class Syslog:
             raise
 
 
-def read_address(path: Path, *, env: Mapping[str, str], warn: Callable[[str], None]) -> Address | None:
-    """Return where the audit lines of a server go; None where they are turned off, or there is no syslog.
+def read_address(path: Path, *, env: Mapping[str, str]) -> Address | None:
+    """Return the address for a server's audit lines, or None if they are off or there is no syslog.
 
-    It is read apart from the rest, which need not be there, so that a refusal of the rest can be audited.
+    It does not need the rest of the configuration, so that errors in the rest can be audited.
 
     Raises:
-        ConfigError: `sso.toml` is malformed, or `[audit] syslog` is no address.
-        PermissionDeniedError: it may not be read.
+        ConfigError: `sso.toml` is malformed, or `[audit] syslog` is not an address.
+        PermissionDeniedError: `sso.toml` may not be read.
     """
-    overrides = Overrides(path / "config" / "repo", ValueResolver(env, warn, _no_secret))
-    setting = overrides.find("audit", "syslog")
-    return _address(setting) if setting else local()
+    setting = override_settings(path / "config" / "repo", env, _refuse_secret).find("audit", "syslog")
+    return _address(setting) if setting else local_address()
 
 
-def local() -> Address | None:
-    """Return where the machine's own syslog is, if there is one."""
+def local_address() -> Address | None:
+    """Return the address of the machine's own syslog, if it has one."""
     return LOCAL if os.path.exists(LOCAL) else None  # noqa: PTH110 Path would be imported for this alone
 
 
-def shown(address: Address) -> str:
-    """Return an address as people write it."""
+def display(address: Address) -> str:
+    """Return an address in its usual notation."""
     if isinstance(address, str):
         return printable(address)
     host, port = address
@@ -101,11 +101,11 @@ def shown(address: Address) -> str:
 
 def _address(setting: Setting) -> Address | None:
     value = setting.value
-    word = str(value).lower()  # an environment variable has but text
+    word = str(value).lower()  # an environment variable is always text
     if word == "false":
         return None
     if word == "true":
-        return local()
+        return local_address()
     if isinstance(value, str):
         if value.startswith("/") and value.isprintable():
             return value
@@ -113,9 +113,9 @@ def _address(setting: Setting) -> Address | None:
         if match and (port := int(match["port"] or PORT)) in range(1, 65536):
             return match["ipv6"] or match["host"], port
     raise ConfigError(
-        f"{setting.source} is neither true, false, the absolute path of a socket, nor HOST:PORT. Correct it."
+        f"{setting.source} is not true, false, the absolute path of a socket, or HOST:PORT.", "Correct it."
     )
 
 
-def _no_secret(_group: str, _key: str) -> NoReturn:
-    raise ConfigError("[audit] syslog can't be a secret of `secrets.conf`. Put the address there instead.")
+def _refuse_secret(_group: str, _key: str) -> NoReturn:
+    raise ConfigError("[audit] syslog can't be a secret of `secrets.conf`.", "Use the address itself.")

@@ -1,122 +1,116 @@
-"""The audit trail: a line to syslog for each change, and for each refusal."""
+"""The audit trail: a line in syslog for each change and each refusal."""
 
 import json
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from functools import cached_property
+from logging import getLogger
 from pathlib import Path
 
 from zato_sso_reset.audit.operator import host, operating_user, terminal
-from zato_sso_reset.audit.syslog import CRITICAL, NOTICE, WARNING, Address, Syslog, local, read_address, shown
-from zato_sso_reset.errors import CommitUnknownError, ZatoError, printable
-from zato_sso_reset.server.config import ServerConfig
+from zato_sso_reset.audit.syslog import (
+    CRITICAL,
+    NOTICE,
+    WARNING,
+    Address,
+    Syslog,
+    display,
+    local_address,
+    read_address,
+)
+from zato_sso_reset.errors import CommitUnknownError
+from zato_sso_reset.text import printable
+
+logger = getLogger(__name__)
 
 MAX_VALUE = 400
-"""Characters of a value: RFC 5424 has syslogs take lines of at least 2048 bytes, if they can."""
+"""Characters of a value: RFC 5424 recommends that receivers accept lines of 2048 bytes."""
 
 
-class Audit:
-    """What syslog is told of one run of a command, which never fails for it."""
+class Trail:
+    """The audit trail of one run of a command; the command never fails because of it."""
 
-    server: ServerConfig | None = None
-    """Known once it has been read."""
+    database = ""
+    """The name of the database, once it is known."""
 
-    def __init__(
-        self,
-        command: str,
-        path: Path,
-        username: str | None,
-        *,
-        env: Mapping[str, str],
-        warn: Callable[[str], None],
-    ) -> None:
-        """Prepare; no file is read yet."""
+    def __init__(self, command: str, path: Path, username: str | None, *, env: Mapping[str, str]) -> None:
+        """Prepare a trail, without reading any file yet."""
         self._command = command
         self._path = path
         self._username = username
         self._env = env
-        self._warn = warn
         self._is_open = self._has_warned = False
         self._address: Address | None = None
         self._syslog: Syslog | None = None
 
-    @property
-    def address(self) -> str:
-        """Where lines go, for people."""
-        return f"`{shown(self._address)}`" if self._address else "none"
-
-    def open(self, warn: Callable[[str], None]) -> None:
-        """Find where lines go; `warn` is told of those that can't be sent.
+    def open(self) -> None:
+        """Find out where lines go.
 
         Raises:
-            ConfigError: `sso.toml` is malformed, or `[audit] syslog` is no address.
-            PermissionDeniedError: it may not be read.
+            ConfigError: `sso.toml` is malformed, or `[audit] syslog` is not an address.
+            PermissionDeniedError: `sso.toml` may not be read.
         """
-        self._warn = warn
-        self._open(read_address(self._path, env=self._env, warn=warn))
+        self._open(local_address())  # for the refusal, if reading fails
+        self._open(read_address(self._path, env=self._env))
+        logger.info("Audit: %s.", f"`{display(self._address)}`" if self._address else "none")
 
     def changed(self, what: str, username: str | None = None, *, outcome: str = "done") -> None:
-        """Tell of a change: of `username`, or of the user that the command is for."""
+        """Record a change to `username`, or to the user of the command."""
         severity = NOTICE if outcome == "done" else CRITICAL
         self._send(severity, {"user": username or self._username, "changed": what, "outcome": outcome})
 
     def refused(self, error: str, exit_code: int) -> None:
-        """Tell of a run that an error ends, or a signal."""
+        """Record a run that ended with an error or a signal."""
         if not self._is_open:
-            address = local()
-            with suppress(Exception):  # whatever it is, it may be the very one that is told of
-                address = read_address(self._path, env=self._env, warn=lambda _: None)
-            self._open(address)
+            with suppress(Exception):  # it may be the very error that is recorded
+                self.open()
         outcome = "unknown" if exit_code == CommitUnknownError.exit_code else "refused"
         severity = CRITICAL if outcome == "unknown" else WARNING
         fields = {"user": self._username, "outcome": outcome, "exit_code": exit_code, "error": error}
         self._send(severity, fields)
 
     def _open(self, address: Address | None) -> None:
-        self._is_open, self._address = True, address
-        with self._no_reason_to_fail():
+        self._is_open, self._address, self._syslog = True, address, None
+        with self._warning_on_error():
             self._syslog = Syslog(address) if address else None
 
     def _send(self, severity: int, fields: Mapping[str, object]) -> None:
-        with self._no_reason_to_fail():
+        with self._warning_on_error():
             if self._syslog:
-                self._syslog.send(severity, line({"command": self._command, **fields, **self._where}))
+                text = format_fields({"command": self._command, **fields, **self._context})
+                self._syslog.send(severity, text)
 
     @cached_property
-    def _where(self) -> Mapping[str, object]:
-        """What is the same in all lines of a run."""
+    def _context(self) -> Mapping[str, object]:
+        """The fields that are the same in all lines of a run."""
         return {
             "server": os.path.abspath(self._path),  # noqa: PTH100
-            "database": self._database(),
+            "database": self.database,
             "by": operating_user(),
             "sudo_user": self._env.get("SUDO_USER"),
             "host": host(),
             "tty": terminal(),
         }
 
-    def _database(self) -> str:
-        from zato_sso_reset.database.engine import ODB
-
-        with suppress(ZatoError):  # of what is refused
-            return ODB(self.server.database).name if self.server else ""
-        return ""
-
     @contextmanager
-    def _no_reason_to_fail(self) -> Iterator[None]:
+    def _warning_on_error(self) -> Iterator[None]:
+        """Warn of the first line that can't be sent."""
         try:
             yield
-        except Exception as error:  # noqa: BLE001 whatever it is, the command has done what it was asked to
+        except Exception as error:  # noqa: BLE001 the command has done its work, whatever this is
             reason = isinstance(error, OSError) and (error.strerror or str(error))
-            if not self._has_warned:
-                self._warn(
-                    f"The audit line could not be sent to {self.address}: {reason or type(error).__name__}."
+            if not self._has_warned and self._address:
+                logger.warning(
+                    "The audit line could not be sent to `%s`: %s.",
+                    display(self._address),
+                    reason or type(error).__name__,
                 )
             self._has_warned = True
 
 
-def line(fields: Mapping[str, object]) -> str:
-    """Return the fields as `name=value`, texts quoted as in JSON; those that are empty are left out."""
+def format_fields(fields: Mapping[str, object]) -> str:
+    """Return the fields that are not empty as `name=value`, with texts quoted as in JSON."""
     return " ".join(f"{name}={_value(value)}" for name, value in fields.items() if value not in {None, ""})
 
 

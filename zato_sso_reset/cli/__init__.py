@@ -1,5 +1,5 @@
-"""The commands inside `zato sso`, themselves found through entry points."""
+"""The `zato sso` group."""
 
-from zato_sso_reset.host.program import PluginGroup
+from zato_sso_reset.host.group import PluginGroup
 
 sso = PluginGroup("sso", entry_points="zato.sso.commands", help="Manage the users of Zato SSO.")

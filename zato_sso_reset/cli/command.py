@@ -1,36 +1,34 @@
-"""What the commands share: messages and exit codes."""
+"""The base class of the commands."""
 
+import os
 import signal
 import textwrap
 from collections.abc import Sequence
-from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import click
 
-from zato_sso_reset.errors import ZatoError, printable
-from zato_sso_reset.host.program import ERRORS_AS_JSON, say
+from zato_sso_reset.cli.process import prepare_process
+from zato_sso_reset.errors import ZatoError
+from zato_sso_reset.host.messages import ERRORS_AS_JSON, HintedUsageError, print_line
+from zato_sso_reset.text import printable
 
-PR_SET_DUMPABLE = 4
-"""From linux/prctl.h."""
-
-
-class Failure(click.ClickException):
-    """An error of ours, on its way to the user and the exit code."""
-
-    def __init__(self, message: str, exit_code: int, ctx: click.Context | None = None) -> None:
-        super().__init__(message)
-        self.exit_code = exit_code  # type: ignore[misc]
-        self.ctx = ctx
+if TYPE_CHECKING:
+    from zato_sso_reset.domain.access import AccessChanges
 
 
 class Command(click.Command):
-    """A command that turns every error into one line and its exit code."""
+    """A command that lists its options as the stock command's page does, and never shows a traceback."""
+
+    def __init__(self, *args: Any, exit_codes: Sequence[int], **attrs: Any) -> None:
+        """Create a command; `exit_codes` are those of its man page, besides 0, 2 and 16."""
+        super().__init__(*args, **attrs)
+        self.exit_codes = {0, 2, 16, *exit_codes}
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
-        """Name every option, as the stock command's page does."""
+        """Return every option, instead of `[OPTIONS]`."""
         options = [param for param in self.params if isinstance(param, click.Option)]
         arguments = [param for param in self.params if isinstance(param, click.Argument)]
         pieces = ["[-h]"]
@@ -40,7 +38,7 @@ class Command(click.Command):
         return [*pieces, *(argument.make_metavar(ctx) for argument in arguments)]
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
-        """Wrap between the pieces, not inside one."""
+        """Write the usage, wrapped between options but not inside them."""
         start = f"Usage: {ctx.command_path} "
         pieces = " ".join(piece.replace(" ", "\xa0") for piece in self.collect_usage_pieces(ctx))
         usage = textwrap.fill(
@@ -54,62 +52,89 @@ class Command(click.Command):
         formatter.write(usage.replace("\xa0", " ") + "\n")
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse, and tell how a username that looks like an option is given."""
+        """Parse arguments; explain how to write a username that looks like an option."""
         given = list(args)
-        ctx.meta[ERRORS_AS_JSON] = _asks_for_json(given)
+        ctx.meta[ERRORS_AS_JSON] = _requests_json(given)
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
             if error.possibilities or all(param.name != "username" for param in self.params):
                 raise
             meant = next((arg for arg in given if arg.startswith(error.option_name)), error.option_name)
-            hint = f"A username that begins with `-` goes after `--`: `-- {printable(meant, 40)}`."
-            raise click.UsageError(f"{error.format_message()} {hint}", ctx) from None
+            raise HintedUsageError(
+                error.format_message(),
+                f"Write a username that begins with `-` after `--`: `-- {printable(meant, 40)}`.",
+                ctx,
+            ) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
-        ctx.meta[ERRORS_AS_JSON] = ctx.params.get("output") == "json"  # the last one that was given
+        prepare_process()
+        from zato_sso_reset.cli.report import log_to_stderr
+
+        ctx.meta[ERRORS_AS_JSON] = ctx.params.get("output") == "json"  # if given twice, the last one counts
+        with log_to_stderr(verbose=ctx.params.get("verbose", False)):
+            return self.run(ctx)
+
+    def run(self, ctx: click.Context) -> Any:
+        """Call the command's function; report an unexpected exception as a bug."""
         on_interrupt = signal.getsignal(signal.SIGINT)
         if on_interrupt is signal.default_int_handler:
-            # Ctrl-C is to end the process at once, inside a database driver too, as SIGTERM does.
+            # Ctrl-C ends the process at once, even inside a database driver, as SIGTERM does.
             signal.signal(signal.SIGINT, signal.SIG_DFL)
         try:
             return super().invoke(ctx)
-        except ZatoError as error:
-            raise Failure(str(error), error.exit_code, ctx) from None
-        except (click.ClickException, click.exceptions.Exit, click.Abort):
+        except (ZatoError, click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:  # noqa: BLE001 the last resort
-            raise Failure(_unforeseen(error, verbose=ctx.params.get("verbose", False)), 16, ctx) from None
+            bug = _describe_bug(error, verbose=ctx.params.get("verbose", False))
         finally:
-            if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # else it is ignored to the end
+            if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # unless it is ignored until the end
                 signal.signal(signal.SIGINT, on_interrupt)
+        raise bug
 
 
-def _asks_for_json(args: Sequence[str]) -> bool:
-    """Tell whether errors are to be JSON, those of `args` themselves among them."""
+class AuditedCommand(Command):
+    """A command whose object (`click.pass_obj`) is its audit trail, which also records refusals."""
+
+    def run(self, ctx: click.Context) -> Any:
+        """Call the command's function."""
+        from zato_sso_reset.audit.trail import Trail
+
+        path, username = ctx.params["path"], ctx.params.get("username")
+        ctx.obj = trail = Trail(str(self.name), path, username, env=os.environ)
+        try:
+            return super().run(ctx)
+        except (ZatoError, click.ClickException) as error:
+            if not ctx.params["dry_run"]:
+                message = error.format_message() if isinstance(error, click.ClickException) else str(error)
+                trail.refused(message, error.exit_code)
+            raise
+
+
+def describe_changes(*, must_change: bool | None, access: "AccessChanges") -> str:
+    """Return what a command changes, for the audit trail."""
+    changes = ["password", "password_expiry"]
+    if must_change is not None:
+        changes.append(f"must_change={str(must_change).lower()}")
+    changes += [name for name in ("unlock", "disable_totp", "revoke_access") if getattr(access, name)]
+    return ", ".join(changes)
+
+
+def _requests_json(args: Sequence[str]) -> bool:
+    """Return whether errors should be JSON, including errors in the arguments themselves."""
     options = list(args[: args.index("--")] if "--" in args else args)
     return "--output=json" in options or ("--output", "json") in pairwise(options)
 
 
-def leave_no_core_dump() -> None:
-    """Keep what is in memory out of a core file, and out of other processes of the same user."""
-    import ctypes
-    import resource
-
-    resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
-    with suppress(AttributeError):  # Linux alone has it, and where cores go to a pipe it alone helps
-        ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0)
-
-
-def _unforeseen(error: Exception, *, verbose: bool) -> str:
-    """Tell of a bug: where it struck, but not its message, which may hold a secret."""
+def _describe_bug(error: Exception, *, verbose: bool) -> ZatoError:
+    """Return where a bug occurred, but not the exception's message, which may hold a secret."""
     import traceback
 
     frames = traceback.extract_tb(error.__traceback__)
     if verbose:
         for frame in frames:
-            say(f"  {frame.filename}:{frame.lineno} in {frame.name}")
-    where = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}"
-    more = "Report the lines above" if verbose else "Report it with what --verbose shows"
-    return f"This is a bug: {type(error).__name__} at {where}. {more}."
+            print_line(f"  {frame.filename}:{frame.lineno} in {frame.name}")
+    location = f"{Path(frames[-1].filename).name}:{frames[-1].lineno}"
+    hint = "Report the lines above." if verbose else "Report it with the output of --verbose."
+    return ZatoError(f"This is a bug: {type(error).__name__} at {location}.", hint)

@@ -1,4 +1,4 @@
-"""What a shell is offered for PATH and USERNAME: quickly, and in silence whatever fails."""
+"""Shell completion of PATH and USERNAME; any failure is silent."""
 
 import os
 import re
@@ -10,26 +10,28 @@ from threading import Thread
 import click
 from click.shell_completion import CompletionItem
 
+from zato_sso_reset.cli.process import prepare_process
+
 TIME_LIMIT = 2
-"""Seconds after which nothing is offered, whatever hangs."""
+"""Seconds after which nothing is completed."""
 
 _PLAIN = re.compile(r"[\w@%+=:./-]+")
-"""What no shell wants quoted; Click's script for fish would cut a comma off."""
+"""Text that no shell needs quoted; Click's script for fish would cut off a comma."""
 
 
 def complete_path(incomplete: str) -> list[CompletionItem]:
-    """Offer servers, then other folders; where none is a server, or one wants quotes, the shell does."""
+    """Complete servers and other folders; leave it to the shell if none is a server or one needs quotes."""
     return _in_time(lambda: _folders(incomplete)) or [CompletionItem(incomplete, type="dir")]
 
 
 def complete_username(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
-    """Offer users of the server at the PATH that has been typed."""
-    # Where an option has no value yet, Click does not tell arguments apart.
+    """Complete users of the server at the PATH on the command line."""
+    # If an option still lacks its value, Click does not assign the arguments.
     return _in_time(lambda: _users(Path(ctx.params.get("path") or ctx.args[0]).expanduser(), incomplete))
 
 
 def _in_time(find: Callable[[], list[str]]) -> list[CompletionItem]:
-    """Return what `find` does, or nothing; where it hangs, its thread ends with the process."""
+    """Return the results of `find`, or nothing if it fails or hangs; its thread ends with the process."""
     found: list[str] = []
 
     def work() -> None:
@@ -44,29 +46,31 @@ def _in_time(find: Callable[[], list[str]]) -> list[CompletionItem]:
 
 
 def _folders(incomplete: str) -> list[str]:
-    from zato_sso_reset.server.config import servers_in
+    from zato_sso_reset.server.directory import servers_in
 
     typed, slash, start = incomplete.rpartition("/")
     folder = Path(typed + slash).expanduser()
 
-    def asked_for(name: str) -> bool:
+    def matches(name: str) -> bool:
         return name.startswith(start) and (name[0] != "." or start != "")
 
-    servers = list(filter(asked_for, servers_in(folder)))
-    others = [child.name for child in folder.iterdir() if child.is_dir() and asked_for(child.name)]
+    servers = list(filter(matches, servers_in(folder)))
+    others = [child.name for child in folder.iterdir() if child.is_dir() and matches(child.name)]
     offered = servers + [f"{name}/" for name in sorted(set(others) - set(servers))]
     in_zsh = os.environ.get("_ZATO_COMPLETE", "").startswith("zsh")
-    home = "" if in_zsh else "~"  # Click's script for zsh would have it quoted
+    home = "" if in_zsh else "~"  # Click's script for zsh would quote it
     if not servers or not all(_PLAIN.fullmatch(typed.removeprefix(home) + name) for name in offered):
         return []
     return [typed + slash + name for name in offered]
 
 
 def _users(path: Path, incomplete: str) -> list[str]:
-    from zato_sso_reset.database.engine import ODB
-    from zato_sso_reset.database.users import with_users
+    from zato_sso_reset.database.engine import Database
+    from zato_sso_reset.database.users import open_users
     from zato_sso_reset.server.config import ServerConfig
 
-    server = ServerConfig.read(path, env=os.environ, stdin=None, warn=lambda _: None)
-    found = with_users(ODB(server.database), lambda users: users.usernames(incomplete), reading=True)
+    prepare_process()
+    server = ServerConfig.read(path, env=os.environ, stdin=None)
+    with open_users(Database(server.database), read_only=True) as users:
+        found = users.usernames(incomplete)
     return [name for name in found if _PLAIN.fullmatch(name) and (name[0] != "-" or incomplete)]

@@ -1,70 +1,87 @@
-"""Where a result goes: stdout, seen to before anything else, or a new file."""
+"""Delivery of the result to stdout or to a new file."""
 
 import fcntl
 import os
 import select
 import stat
 from contextlib import suppress
+from logging import getLogger
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TYPE_CHECKING, Protocol, TextIO
 
 import click
 
-from zato_sso_reset.errors import FileNotMadeError, OutputError, printable
-from zato_sso_reset.files import new_private_file, sync_folder, write_all
+from zato_sso_reset.errors import FileNotMadeError, OutputError
+from zato_sso_reset.files import create_private_file, sync_folder, write_all
 from zato_sso_reset.signals import time_limit
+from zato_sso_reset.text import printable
 
 if TYPE_CHECKING:
     from collections.abc import Callable
 
-    from zato_sso_reset.cli.report import Report
+logger = getLogger(__name__)
 
 WRITE_TIMEOUT = 5
-"""Seconds for whoever reads our stdout to take the result."""
+"""Seconds that the reader of stdout has to accept the result."""
 
 
-class Result:
-    """stdout, for one line that arrives whole or fails."""
+class Delivery(Protocol):
+    """The destination of passwords."""
 
-    def __init__(self, stream: TextIO | None, *, otherwise: str) -> None:
-        """See, before any file or socket is opened, that `stream` can be written to.
-
-        `otherwise` is what the user is to know where the result can't be written.
+    def write_line(self, line: str) -> None:
+        """Write a line completely, and to disk if the destination is a file.
 
         Raises:
-            OutputError: it can't.
+            OutputError: it could not be written.
         """
-        open_standard_streams(0, 2)
-        self._otherwise = otherwise
-        self._stream = _writable(stream)
-        self._fd = _file_descriptor(self._stream)
+
+    def withdraw(self) -> None:
+        """Remove the last line, if possible, because it was not committed."""
+
+    def warn_of_readers(self) -> None:
+        """Log a warning if other users can read the result."""
+
+
+class Stdout:
+    """Delivery to stdout."""
+
+    def __init__(self, stream: TextIO | None) -> None:
+        """Check that `stream` can be written to, before any file or socket is opened.
+
+        Raises:
+            OutputError: it can't be written to.
+        """
+        if stream is None:
+            raise OutputError("stdout is closed, but the result goes there.", "Open it, or redirect it.")
+        self._stream = stream
+        self._fd = _file_descriptor(stream)
         if self._fd is not None:
             _check_writable(self._fd)
 
-    def take_back(self) -> None:
-        """Leave it: whoever reads stdout has it."""
-
-    def warn_of_readers(self, report: "Report") -> None:
-        """Tell where the result is in a file that other users can read."""
-        if self._fd is not None:
-            warn_of_readers(self._fd, report)
-
     def write_line(self, line: str) -> None:
-        """Write `line`, and wait until it is on the disk where stdout is a file.
+        """Write `line`; wait until it is on disk if stdout is a file.
 
         Raises:
-            OutputError: not all of it could be written, or nobody took it for `WRITE_TIMEOUT`.
+            OutputError: it could not be written, or nobody read it for `WRITE_TIMEOUT`.
         """
-        self._write(f"{line}\n", _write_for_good)
+        self._write(f"{line}\n", _write_and_sync)
 
     def stream(self, text: str) -> None:
-        """Write `text`, and wait for as long as its reader takes, who may be a pager.
+        """Write `text`, and wait for its reader, such as a pager, without a limit.
 
         Raises:
-            OutputError: not all of it could be written.
-            click.exceptions.Exit: whoever read it has had enough, and is to be told nothing.
+            OutputError: it could not be written.
+            click.exceptions.Exit: the reader has stopped reading, which needs no message.
         """
         self._write(text, _write_to_reader)
+
+    def withdraw(self) -> None:
+        """Do nothing: output already written to stdout cannot be withdrawn."""
+
+    def warn_of_readers(self) -> None:
+        """Log a warning if stdout is a file that other users can read."""
+        if self._fd is not None:
+            warn_of_readers(self._fd)
 
     def _write(self, text: str, write: "Callable[[int, bytes], None]") -> None:
         if self._fd is None:
@@ -78,76 +95,70 @@ class Result:
             reason = error.strerror
         else:
             return
-        raise OutputError(f"The result could not be written to stdout: {reason}. {self._otherwise}")
+        raise OutputError(
+            f"The result could not be written to stdout: {reason}.", "Check where stdout goes, and try again."
+        )
 
 
-class ResultFile:
-    """A new file that its owner alone can read, made only when its line is there."""
+class OutputFile:
+    """Delivery to a new file that only its owner can read, created together with its line."""
 
     def __init__(self, path: Path) -> None:
-        """See that there is nothing at `path`, and that its folder can be written to.
+        """Check that `path` does not exist, and that its folder can be written to.
 
         Raises:
-            FileNotMadeError: there is, or it can't.
+            FileNotMadeError: it exists, or its folder can't be written to.
         """
-        open_standard_streams(0, 1, 2)
+        self._path = path
+        self._shown = f"`{printable(str(path))}`"
         if os.path.lexists(path):
-            raise FileNotMadeError(f"`{printable(str(path))}` is there already. Give another --output-file.")
+            raise FileNotMadeError(f"{self._shown} already exists.", "Use another --output-file.")
         if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
             raise FileNotMadeError(
-                f"`{printable(str(path))}` can't be made: its folder is missing or may not be written to. "
-                "Give another --output-file."
+                f"{self._shown} can't be created: its folder is missing or may not be written to.",
+                "Use another --output-file.",
             )
-        self._path = path
 
     def write_line(self, line: str) -> None:
-        """Make the file, write `line`, and wait until both are on the disk; else leave nothing there.
+        """Create the file with `line`, and wait until both are on disk; leave nothing behind otherwise.
 
         Raises:
-            FileNotMadeError: the file can't be made.
-            OutputError: not all of the line could be written.
+            FileNotMadeError: the file can't be created.
+            OutputError: the line could not be written.
         """
-        file = new_private_file(self._path)
-        self._made = os.fstat(file.fileno())
+        file = create_private_file(self._path)
+        self._created = os.fstat(file.fileno())
         try:
             with file:
                 file.write(f"{line}\n")
                 file.flush()
                 os.fsync(file.fileno())
         except OSError as error:
-            self.take_back()
+            self.withdraw()
             raise OutputError(
-                f"`{printable(str(self._path))}` can't be written to: {error.strerror}. Nothing was changed."
+                f"{self._shown} can't be written to: {error.strerror}.", "Use another --output-file."
             ) from None
         sync_folder(self._path.parent)
 
-    def take_back(self) -> None:
-        """Remove what is void, but not what somebody else has put in its place."""
-        with suppress(OSError):  # whoever calls is telling what matters more: that it is void
-            if os.path.samestat(self._path.lstat(), self._made):
+    def withdraw(self) -> None:
+        """Remove the file, but not another one that has replaced it."""
+        with suppress(OSError):  # the caller's error matters more
+            if os.path.samestat(self._path.lstat(), self._created):
                 self._path.unlink()
 
-    def warn_of_readers(self, report: "Report") -> None:
-        """Leave it: there are none."""
+    def warn_of_readers(self) -> None:
+        """Do nothing: only the owner can read the file."""
 
 
-def open_standard_streams(*numbers: int) -> None:
-    """Keep these numbers from going to a database, which would then be read from or written to."""
-    for fd in numbers:
-        try:
-            os.fstat(fd)
-        except OSError:  # noqa: PERF203 twice
-            os.open(os.devnull, os.O_RDWR)
-
-
-def _writable(stream: TextIO | None) -> TextIO:
-    if stream is None:
-        raise OutputError("stdout is closed, and the result goes there. Nothing was changed.")
-    return stream
+def warn_of_readers(fd: int) -> None:
+    """Log a warning if `fd` is a file that other users can read."""
+    mode = os.fstat(fd).st_mode
+    if stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH):
+        logger.warning("Other users can read the file with the password. Remove it, or `chmod 600` it.")
 
 
 def _file_descriptor(stream: TextIO) -> int | None:
-    """Return the number behind `stream`, or None where it is one in memory."""
+    """Return the file descriptor of a stream, or None if it is in memory."""
     with suppress(OSError):
         return stream.fileno()
     return None
@@ -159,10 +170,10 @@ def _check_writable(fd: int) -> None:
     read_only = fcntl.fcntl(fd, fcntl.F_GETFL) & os.O_ACCMODE == os.O_RDONLY
     reader_gone = any(events & (select.POLLERR | select.POLLNVAL) for _, events in poll.poll(0))
     if read_only or reader_gone:
-        raise OutputError("stdout can't be written to, and the result goes there. Nothing was changed.")
+        raise OutputError("stdout can't be written to, but the result goes there.", "Redirect it elsewhere.")
 
 
-def _write_for_good(fd: int, data: bytes) -> None:
+def _write_and_sync(fd: int, data: bytes) -> None:
     with time_limit(WRITE_TIMEOUT):
         write_all(fd, data)
         if stat.S_ISREG(os.fstat(fd).st_mode):
@@ -174,10 +185,3 @@ def _write_to_reader(fd: int, data: bytes) -> None:
         write_all(fd, data)
     except BrokenPipeError:
         raise click.exceptions.Exit(OutputError.exit_code) from None
-
-
-def warn_of_readers(fd: int, report: "Report") -> None:
-    """Tell where the result is in a file that other users can read."""
-    mode = os.fstat(fd).st_mode
-    if stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH):
-        report.warn("The password is now in a file that other users can read. Remove it, or `chmod 600` it.")

@@ -1,4 +1,4 @@
-"""Password statuses as a table, JSON or CSV, made a page at a time."""
+"""Password statuses as a table, JSON or CSV, a page at a time."""
 
 import csv
 import io
@@ -9,25 +9,25 @@ from itertools import chain
 from unicodedata import combining, east_asian_width
 
 from zato_sso_reset.domain.users import APPROVED, iso_utc
-from zato_sso_reset.errors import printable
 from zato_sso_reset.services.status import PasswordStatus
+from zato_sso_reset.text import printable
 
 KEYS = list(PasswordStatus.__dataclass_fields__)
 
 HEADER = ("USERNAME", "STATE", "EXPIRES", "DAYS", "SESSIONS", "HASH (! below setting)", "LAST SET")
 
 NUMBERS = {HEADER.index("DAYS"), HEADER.index("SESSIONS")}
-"""Columns that are aligned to the right."""
+"""Right-aligned columns."""
 
 FORMULA = ("=", "+", "-", "@")
-"""How a text begins that a spreadsheet would run."""
+"""The first characters of texts that a spreadsheet would evaluate as a formula."""
 
 LONGEST = 2000
-"""Characters that a text has at most, escaped."""
+"""Characters of an escaped text."""
 
 
 def to_json(pages: Iterable[Sequence[PasswordStatus]]) -> Iterator[str]:
-    """Yield an array of objects, one a line."""
+    """Yield an array with one object per line."""
     start = "[\n"
     for page in filter(None, pages):
         yield start + ",\n".join(json.dumps(vars(status), default=iso_utc) for status in page)
@@ -36,7 +36,7 @@ def to_json(pages: Iterable[Sequence[PasswordStatus]]) -> Iterator[str]:
 
 
 def to_csv(pages: Iterable[Sequence[PasswordStatus]]) -> Iterator[str]:
-    """Yield a header and a line each; what a spreadsheet would run gets a `'` in front."""
+    """Yield a header and one line per user; prefix text that would be a formula with `'`."""
     header: Iterable[Sequence[object]] = [KEYS]
     for rows in chain([header], (map(_csv_row, page) for page in pages)):
         lines = io.StringIO()
@@ -45,9 +45,9 @@ def to_csv(pages: Iterable[Sequence[PasswordStatus]]) -> Iterator[str]:
 
 
 def to_table(pages: Iterable[Sequence[PasswordStatus]], width: int | None) -> Iterator[str]:
-    """Yield a header and a line each, with columns that the first page fits into.
+    """Yield a header and one line per user, with the column widths of the first page.
 
-    On a terminal, which has a `width`, no line is longer than that.
+    With the `width` of a terminal, no line is longer than that.
     """
     pages = iter(pages)
     first = [HEADER, *map(_table_row, next(pages, ()))]
@@ -103,7 +103,7 @@ def _table_row(status: PasswordStatus) -> tuple[str, ...]:
 def _line(row: Sequence[str], widths: Sequence[int], width: int | None) -> str:
     cells = []
     for number, (cell, room) in enumerate(zip(row, widths, strict=True)):
-        text = _cut(cell, room) if width and number < 2 else cell  # noqa: PLR2004 username and state
+        text = _cut(cell, room) if width and number < 2 else cell  # noqa: PLR2004 the username and the state
         padding = " " * (room - _width(text))
         cells.append(padding + text if number in NUMBERS else text + padding)
     line = "  ".join(cells).rstrip()
@@ -120,7 +120,7 @@ def _cut(text: str, width: int) -> str:
 
 
 def _width(text: str) -> int:
-    """Return how many columns of a terminal a printable text takes."""
+    """Return the number of terminal columns of a printable text."""
     if text.isascii():
         return len(text)
     return sum(2 if east_asian_width(c) in {"W", "F"} else not combining(c) for c in text)

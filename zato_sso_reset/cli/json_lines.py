@@ -1,170 +1,95 @@
-"""JSON Lines of many resets: a batch arrives whole and on the disk, or is cut off again."""
+"""The JSON Lines file of a bulk reset."""
 
 import fcntl
 import json
 import os
 import stat
 import time
-from abc import ABC, abstractmethod
-from collections.abc import Sequence
 from contextlib import closing, suppress
-from dataclasses import dataclass, field
 from datetime import datetime, timezone
 from pathlib import Path
-from typing import TYPE_CHECKING
 
-from zato_sso_reset.cli.delivery import Result, warn_of_readers
-from zato_sso_reset.cli.report import Report
-from zato_sso_reset.errors import ConfigError, FileNotMadeError, OutputError, printable
+from zato_sso_reset.cli.delivery import warn_of_readers
+from zato_sso_reset.errors import ConfigError, FileNotMadeError, OutputError
 from zato_sso_reset.files import sync_folder, write_all
-
-if TYPE_CHECKING:
-    from zato_sso_reset.domain.users import NewPassword
-
+from zato_sso_reset.services.resume import Delivered, DeliveredBatch
+from zato_sso_reset.text import printable
 
 _BEGINNING = b'{"username": "'
-"""Of every line."""
+"""The beginning of every line."""
 
 
-@dataclass
-class Batch:
-    """Lines that were delivered together, as their common `password_expiry` tells, and where they begin."""
+def check_new(path: Path) -> None:
+    """Check that a file does not exist.
 
-    offset: int = 0
-    password_expiry: str = ""
-    passwords: dict[str, str] = field(default_factory=dict, repr=False)
-
-
-@dataclass
-class Delivered:
-    """What a file holds: all usernames, the last two batches, where the last whole line ends.
-
-    `written_at` is when the file was last written to, in naive UTC.
-    `void` is how many lines after that `end` are known not to have been stored.
+    Raises:
+        FileNotMadeError: it exists.
     """
-
-    written_at: datetime
-    usernames: set[str] = field(default_factory=set)
-    previous: Batch = field(default_factory=Batch)
-    last: Batch = field(default_factory=Batch)
-    end: int = 0
-    void: int = 0
+    if os.path.lexists(path):
+        raise FileNotMadeError(
+            f"`{printable(str(path))}` already exists.", "Use another file, or --resume to continue it."
+        )
 
 
-def already_there(path: Path) -> str:
-    """Return the words for a file that is not to be overwritten."""
-    return f"`{printable(str(path))}` is there already. Give another, or add --resume to go on with it."
-
-
-class Lines(ABC):
-    """Where the lines of many users go; `count` is how many went there last, `total` how many in all."""
-
-    if_refused: str
-    how_to_go_on: str
-    count = 0
-    total = 0
-
-    def write(self, new: Sequence["NewPassword"]) -> None:
-        """Add a line for each user.
-
-        Raises:
-            OutputError: not all of them could be written.
-        """
-        self.count = len(new)
-        self._write("\n".join(json.dumps(each.record()) for each in new))
-        self.total += len(new)
-
-    @abstractmethod
-    def take_back(self) -> None:
-        """Cut off what was written last, where that can be."""
-
-    @abstractmethod
-    def warn_of_readers(self, report: Report) -> None:
-        """Tell where other users can read what was written."""
-
-    @abstractmethod
-    def _write(self, text: str) -> None:
-        """Write `text` and a line end, whole, or raise `OutputError`."""
-
-
-class LinesStdout(Lines):
-    """stdout."""
-
-    if_refused = "are void"
-    how_to_go_on = "Run the command again for the others."
-
-    def __init__(self, result: Result) -> None:
-        self._result = result
-
-    def take_back(self) -> None:
-        """Leave it: whoever reads stdout has it."""
-
-    def _write(self, text: str) -> None:
-        self._result.write_line(text)
-
-    def warn_of_readers(self, report: Report) -> None:
-        """Tell where stdout is a file that other users can read."""
-        self._result.warn_of_readers(report)
-
-
-class LinesFile(Lines):
-    """A file that its owner alone can read, and that one process at a time writes to."""
-
-    if_refused = "were cut off again"
-    how_to_go_on = "Run the command again with --resume."
+class JsonLinesFile:
+    """A file that only its owner can read, and that one process at a time writes to."""
 
     def __init__(self, path: Path, *, resume: bool) -> None:
-        """Make a new file; with `resume`, open the one that is there, if any, to go on with.
+        """Create a new file; with `resume`, open the existing one, if any.
 
         Raises:
-            FileNotMadeError: it is there already, can't be made or opened, or another process writes to it.
+            FileNotMadeError: it exists, can't be created or opened, or another process writes to it.
         """
         self._path = path
-        self._shown = printable(str(path))
+        self._shown = f"`{printable(str(path))}`"
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             self._fd = os.open(path, flags if resume else flags | os.O_EXCL, 0o600)
             if not stat.S_ISREG(os.fstat(self._fd).st_mode):
-                raise FileNotMadeError(f"`{self._shown}` is not a regular file.")
+                raise FileNotMadeError(f"{self._shown} is not a regular file.", "Use another --output-file.")
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             sync_folder(path.parent)
         except FileExistsError:
-            raise FileNotMadeError(already_there(path)) from None
+            check_new(path)
         except BlockingIOError:
-            raise FileNotMadeError(f"`{self._shown}` is being written to by another process.") from None
+            raise FileNotMadeError(f"Another process is writing to {self._shown}.", "Wait for it.") from None
         except OSError as error:
-            what = "opened" if resume else "made"
-            raise FileNotMadeError(f"`{self._shown}` can't be {what}: {error.strerror}.") from None
-        self._start = 0
+            action = "opened" if resume else "created"
+            raise FileNotMadeError(f"{self._shown} can't be {action}: {error.strerror}.") from None
+        self._last = 0
         self._is_new = not resume
 
-    def take_back(self) -> None:
-        """Cut off what was written last; what can't be cut off now, --resume finds."""
-        with suppress(OutputError):
-            self.cut(self._start)
+    def write_line(self, line: str) -> None:
+        """Append one or more lines, completely and to disk.
 
-    def warn_of_readers(self, report: Report) -> None:
-        """Tell where the file is one that other users can read, as it may be with --resume."""
-        warn_of_readers(self._fd, report)
-
-    def _write(self, text: str) -> None:
-        data = f"{text}\n".encode()
-        self._start = os.lseek(self._fd, 0, os.SEEK_END)
+        Raises:
+            OutputError: they could not be written, and have been cut off again.
+        """
+        self._last = os.lseek(self._fd, 0, os.SEEK_END)
         try:
-            write_all(self._fd, data)
+            write_all(self._fd, f"{line}\n".encode())
             os.fsync(self._fd)
         except OSError as error:
             reason = error.strerror
         else:
             return
-        self.take_back()
-        raise OutputError(f"`{self._shown}` can't be written to: {reason}.")
+        self.withdraw()
+        raise OutputError(f"{self._shown} can't be written to: {reason}.")
+
+    def withdraw(self) -> None:
+        """Cut off the lines of the last write; --resume finds them if that fails."""
+        with suppress(OutputError):
+            self.cut(self._last)
+
+    def warn_of_readers(self) -> None:
+        """Log a warning if other users can read the file, as is possible with --resume."""
+        warn_of_readers(self._fd)
 
     def cut(self, offset: int) -> None:
-        """Cut off what begins at `offset`.
+        """Cut the file off at `offset`.
 
         Raises:
-            OutputError: it can't be.
+            OutputError: that failed.
         """
         try:
             os.ftruncate(self._fd, offset)
@@ -173,13 +98,13 @@ class LinesFile(Lines):
             reason = error.strerror
         else:
             return
-        raise OutputError(f"`{self._shown}` can't be written to: {reason}.")
+        raise OutputError(f"{self._shown} can't be written to: {reason}.")
 
-    def delivered(self) -> Delivered:
-        """Read what is there.
+    def read(self) -> Delivered:
+        """Read the file.
 
         Raises:
-            ConfigError: it is not what `write` wrote.
+            ConfigError: it has a line that this program did not write.
         """
         modified = datetime.fromtimestamp(os.fstat(self._fd).st_mtime, timezone.utc)
         delivered = Delivered(modified.replace(tzinfo=None))
@@ -188,32 +113,35 @@ class LinesFile(Lines):
             for number, line in enumerate(file, start=1):
                 if not line.endswith(b"\n"):
                     if number == 1 and not _BEGINNING.startswith(line[: len(_BEGINNING)]):
-                        raise self._not_ours(number)
+                        raise self._foreign_line(number)
                     break
                 username, password, expiry = self._parse(line, number)
                 if expiry != delivered.last.password_expiry:
                     delivered.previous = delivered.last
-                    delivered.last = Batch(delivered.end, expiry)
+                    delivered.last = DeliveredBatch(delivered.end, expiry)
                 delivered.last.passwords[username] = password
                 delivered.usernames.add(username)
                 delivered.end += len(line)
         return delivered
 
-    def keep(self) -> Path:
-        """Copy what is there to a new file beside this one, and return its path.
+    def copy(self) -> Path:
+        """Copy the content to a new file next to this one, and return its path.
 
         Raises:
-            FileNotMadeError: it can't be made.
+            FileNotMadeError: the copy can't be created.
             OutputError: it can't be written to.
         """
-        kept = LinesFile(self._path.with_name(f"{self._path.name}.{time.time_ns()}.void"), resume=False)
-        with closing(kept), os.fdopen(os.dup(self._fd), "r", encoding="utf-8") as file:
+        path = self._path.with_name(f"{self._path.name}.{time.time_ns()}.void")
+        with (
+            closing(JsonLinesFile(path, resume=False)) as copy,
+            os.fdopen(os.dup(self._fd), "r", encoding="utf-8") as file,
+        ):
             file.seek(0)
-            kept._write(file.read().rstrip("\n"))
-        return kept._path
+            copy.write_line(file.read().rstrip("\n"))
+        return path
 
     def close(self) -> None:
-        """Let others have the file; a new one without a line goes again."""
+        """Close the file and release its lock; remove a new file without any line."""
         if self._is_new and os.fstat(self._fd).st_size == 0:
             self._path.unlink(missing_ok=True)
         os.close(self._fd)
@@ -222,10 +150,10 @@ class LinesFile(Lines):
         with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
             record = json.loads(line)
             username, password, expiry = record["username"], record["password"], record["password_expiry"]
-            (username + password + expiry).encode()  # half a surrogate pair is no text
+            (username + password + expiry).encode()  # half a surrogate pair is not text
             return username, password, expiry
-        # Raised out here: the error that was suppressed holds the line.
-        raise self._not_ours(number)
+        # The suppressed error holds the line.
+        raise self._foreign_line(number)
 
-    def _not_ours(self, number: int) -> ConfigError:
-        return ConfigError(f"`{self._shown}`, line {number}: not a line of this command's.")
+    def _foreign_line(self, number: int) -> ConfigError:
+        return ConfigError(f"{self._shown}, line {number}: not written by this command.", "Use another file.")

@@ -1,4 +1,4 @@
-"""The arguments and options that commands share."""
+"""Arguments and options."""
 
 import re
 from collections.abc import Callable
@@ -8,7 +8,7 @@ from unicodedata import category
 
 import click
 
-from zato_sso_reset.errors import printable
+from zato_sso_reset.text import printable
 
 if TYPE_CHECKING:
     from click.shell_completion import CompletionItem
@@ -16,41 +16,45 @@ if TYPE_CHECKING:
 F = TypeVar("F", bound=Callable[..., Any])
 
 MAX_USERNAME = 191
-"""Characters, the width of the column."""
+"""Characters: the width of the column."""
 
 _CONTROLS = {"Cc", "Cs", "Zl", "Zp"}
-"""Unicode categories that a terminal obeys or can't show; Cs is a byte that was not UTF-8."""
+"""Unicode categories of control characters; Cs is a byte that was not UTF-8."""
 
 _BIDI_CONTROLS = {0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
-"""Unicode's Bidi_Control, with which one name passes for another."""
+"""Unicode's Bidi_Control characters, which can make one name look like another."""
 
 MAX_DAYS_DIGITS = 7
 """Ten million days are 27,000 years."""
 
 
 def has_controls(text: str) -> bool:
-    """Tell whether a terminal would obey some of `text`, or could not show it."""
+    """Return whether `text` has control characters."""
     return any(category(c) in _CONTROLS for c in text)
 
 
 def username_type(text: str) -> str:
-    """Return a username that Zato could have in its table."""
+    """Return a valid username.
+
+    Raises:
+        click.BadParameter: it is empty, too long, or has control characters.
+    """
     if not text:
         raise click.BadParameter("It is empty.")
     if len(text) > MAX_USERNAME:
         raise click.BadParameter(f"`{printable(text, 40)}` is longer than {MAX_USERNAME} characters.")
     if has_controls(text) or any(ord(c) in _BIDI_CONTROLS for c in text):
         shown = printable(text, 80)
-        raise click.BadParameter(f"`{shown}` has control characters, or bytes that are not UTF-8.")
+        raise click.BadParameter(f"`{shown}` has control characters or bytes that are not UTF-8.")
     return text
 
 
 def _days(text: str, minimum: int = 1) -> int:
     shown = printable(text, 40)
     if not re.fullmatch("[1-9][0-9]*" if minimum else "0|[1-9][0-9]*", text):
-        raise click.BadParameter(f"`{shown}` is not a whole number of days, {minimum} or more.")
+        raise click.BadParameter(f"`{shown}` is not a whole number of days of at least {minimum}.")
     if len(text) > MAX_DAYS_DIGITS:
-        raise click.BadParameter(f"`{shown}` days lead beyond the year 9999.")
+        raise click.BadParameter(f"`{shown}` days are beyond the year 9999.")
     return int(text)
 
 
@@ -74,8 +78,8 @@ def _path(text: str) -> Path:
     return Path(text)
 
 
-def _file(_ctx: click.Context, _param: click.Parameter, path: Path | None) -> Path | None:
-    """Return None for stdout, which is `-` or what there is without the option."""
+def _none_for_stdout(_ctx: click.Context, _param: click.Parameter, path: Path | None) -> Path | None:
+    """Return None for stdout, which is `-` and the default."""
     return None if str(path) == "-" else path
 
 
@@ -86,7 +90,7 @@ def _complete_path(_ctx: click.Context, _param: click.Parameter, incomplete: str
 
 
 def complete_username(ctx: click.Context, _param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
-    """Offer users of the server at the PATH that has been typed."""
+    """Complete users of the server at the PATH on the command line."""
     from zato_sso_reset.cli.completion import complete_username
 
     return complete_username(ctx, incomplete)
@@ -102,60 +106,61 @@ expiry_option = click.option(
     "--expiry",
     type=_days,
     metavar="EXPIRY",
-    help="Days until the password expires. Without it, what the server's configuration says, else 760.",
+    help="Days until the password expires. [default: the server's setting, or else 760]",
 )
 must_change_option = click.option(
     "--must-change",
     type=_yes_no,
     metavar="MUST_CHANGE",
     shell_complete=_complete_yes_no,
-    help="Whether the password must be changed at the next login: true or false. Without it, unchanged.",
+    help="Whether the user must change the password at the next login: true or false. [default: unchanged]",
 )
 store_log_option = click.option(
     "--store-log",
     is_flag=True,
-    help="Write an execution log, zato.<now>.log, to the current directory. It never has the password.",
+    help="Write an execution log, zato.<now>.log, to the current directory. It never contains the password.",
 )
 store_config_option = click.option(
     "--store-config",
     is_flag=True,
     help="Write the arguments to zato.<now>.config in the current directory, for `zato from-config`.",
 )
-verbose_option = click.option("--verbose", is_flag=True, help="Tell on stderr what was found where.")
+verbose_option = click.option("--verbose", is_flag=True, help="Print the files and settings used, on stderr.")
 output_file_option = click.option(
     "--output-file",
     type=click.Path(path_type=Path),
-    callback=_file,
+    callback=_none_for_stdout,
     metavar="FILE",
-    help="A new file for the result, instead of stdout. Its owner alone can read it.",
+    help="Write the result to a new file that only its owner can read, instead of stdout.",
 )
 dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="Do everything but the change, and tell what would be changed."
+    "--dry-run", is_flag=True, help="Do everything except the change, and print what would be changed."
 )
-unlock_option = click.option("--unlock", is_flag=True, help="Unlock the user too, where locked.")
+unlock_option = click.option("--unlock", is_flag=True, help="Also unlock the account.")
 disable_totp_option = click.option(
-    "--disable-totp", is_flag=True, help="Turn TOTP off too: the password alone logs in then."
+    "--disable-totp", is_flag=True, help="Also disable TOTP, so that the password alone is enough to log in."
 )
 revoke_access_option = click.option(
     "--revoke-access",
     is_flag=True,
-    help="End open sessions too, and void the password-reset links that were sent.",
+    help="Also end open sessions and invalidate password-reset links.",
 )
 
 
 def output_option(*formats: str) -> Callable[[F], F]:
-    """Return an option for the format of the result, the first of which is the default."""
+    """Return an option for the output format; the first of `formats` is the default."""
     return click.option(
         "--output",
         type=click.Choice(formats),
         default=formats[0],
         metavar="|".join(formats),
-        help=f"What the result looks like. Without it, {formats[0]}.",
+        help="Output format.",
+        show_default=True,
     )
 
 
-def one_user(*formats: str) -> Callable[[F], F]:
-    """Return a decorator that gives a command what `one_user.Request` holds; `formats` are --output's."""
+def single_user(*formats: str) -> Callable[[F], F]:
+    """Return a decorator with the parameters of `SingleUserRequest`; `formats` are those of --output."""
     parameters = (
         path_argument,
         username_argument,

@@ -1,18 +1,23 @@
-"""How far many resets have gone, on stderr."""
+"""The progress bar of a bulk reset, on stderr."""
 
 import io
 import sys
-from contextlib import suppress
-from typing import TYPE_CHECKING, TextIO, cast
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
+from typing import Protocol, TextIO, cast
 
 import click
 
-if TYPE_CHECKING:
-    from click._termui_impl import ProgressBar
+
+class Progress(Protocol):
+    """A progress bar."""
+
+    def update(self, n_steps: int) -> None:
+        """Move the bar by some users."""
 
 
 class _Terminal(io.TextIOBase):
-    """stderr, which may go away, as when a line is cut: no reason to stop."""
+    """stderr, which may disappear together with a connection: no reason to stop."""
 
     def isatty(self) -> bool:
         return bool(sys.stderr and sys.stderr.isatty())
@@ -24,8 +29,9 @@ class _Terminal(io.TextIOBase):
         return len(text)
 
 
-def progress_bar(total: int) -> "ProgressBar[int]":
-    """Return a bar with rate and time left, which is seen where stderr is a terminal."""
+@contextmanager
+def progress_bar(total: int) -> Iterator[Progress]:
+    """Yield a bar with the rate and the time left, which is visible if stderr is a terminal."""
     terminal = _Terminal()
     bar = click.progressbar(
         length=total,
@@ -34,10 +40,6 @@ def progress_bar(total: int) -> "ProgressBar[int]":
         hidden=not terminal.isatty(),
         show_pos=True,
     )
-    bar.item_show_func = lambda _: f"{1 / bar.time_per_iteration:.0f} a second" if bar.avg else None
-    return bar
-
-
-def so_far(bar: "ProgressBar[int]") -> str:
-    """Return the words for how far a bar is."""
-    return f"{bar.pos} of {bar.length} users are done."
+    bar.item_show_func = lambda _: f"{1 / bar.time_per_iteration:.0f}/s" if bar.avg else None
+    with bar:
+        yield bar

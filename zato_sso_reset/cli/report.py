@@ -1,120 +1,101 @@
-"""What goes beside the result: stderr, log, stored arguments."""
+"""Messages besides the result: stderr, the execution log, stored arguments."""
 
-import os
-import sys
+import logging
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager, suppress
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
 
 from zato_sso_reset.audit.operator import user_at_host
-from zato_sso_reset.errors import FileNotMadeError, ZatoError, printable
-from zato_sso_reset.files import new_private_file
-from zato_sso_reset.host.program import say
+from zato_sso_reset.errors import FileNotMadeError, ZatoError
+from zato_sso_reset.files import create_private_file
+from zato_sso_reset.host.messages import print_line
+from zato_sso_reset.text import printable
 
-if TYPE_CHECKING:
-    from zato_sso_reset.audit.trail import Audit
-    from zato_sso_reset.server.config import ServerConfig
+NOTICE = logging.INFO + 5
+"""The level of messages that are printed without --verbose, and are not warnings."""
+
+logging.addLevelName(NOTICE, "NOTICE")
+
+_PACKAGE = logging.getLogger("zato_sso_reset")
+
+logger = logging.getLogger(__name__)
 
 
-class Report:
-    """What a command tells beside its result: on stderr, and in its execution log."""
+class _StderrHandler(logging.Handler):
+    def emit(self, record: logging.LogRecord) -> None:
+        if record.levelno < logging.ERROR:  # the error that ends the command is printed anyway
+            prefix = "Warning: " if record.levelno == logging.WARNING else ""
+            print_line(f"{prefix}{record.getMessage()}")
 
-    def __init__(self, *, verbose: bool, log: TextIO | None) -> None:
-        self._verbose = verbose
-        self._log = log
 
-    def note(self, text: str) -> None:
-        """Tell what was found; on stderr with --verbose alone."""
-        if self._verbose:
-            say(text)
-        self._to_log("INFO", text)
+class _LogFormatter(logging.Formatter):
+    def format(self, record: logging.LogRecord) -> str:
+        time = datetime.fromtimestamp(record.created).astimezone().isoformat()
+        return f"{time} {record.levelname} {printable(record.getMessage(), 2000)}"
 
-    def warn(self, text: str) -> None:
-        """Tell what the administrator should see."""
-        say(f"Warning: {text}")
-        self._to_log("WARNING", text)
 
-    def tell(self, text: str) -> None:
-        """Tell what the administrator asked for."""
-        say(text)
-        self._to_log("INFO", text)
-
-    def tell_beside(self, changes: str, *, dry_run: bool = False) -> None:
-        """Tell what was changed beside a password, if anything."""
-        if changes:
-            self.tell(f"{'Would also change' if dry_run else 'Also changed'}: {changes}.")
-
-    def error(self, text: str) -> None:
-        """Log what is told on stderr as the command ends."""
-        self._to_log("ERROR", text)
-
-    def _to_log(self, level: str, text: str) -> None:
-        if self._log:
-            # A log that can't be written, or is closed, is no reason to stop.
-            with suppress(OSError, ValueError):
-                self._log.write(
-                    f"{datetime.now().astimezone().isoformat()} {level} {printable(text, 2000)}\n"
-                )
-                self._log.flush()
+class _LogHandler(logging.StreamHandler):  # type: ignore[type-arg]
+    def handleError(self, record: logging.LogRecord) -> None:  # noqa: N802
+        """Do nothing: a log that can't be written is no reason to stop."""
 
 
 @contextmanager
-def reporting(*, verbose: bool, store_log: bool, now: datetime) -> Iterator[Report]:
-    """Make a report; with `store_log`, into `zato.<now>.log` too, any error included.
+def log_to_stderr(*, verbose: bool) -> Iterator[None]:
+    """Print the package's log messages to stderr: with `verbose` all, else notices and warnings."""
+    _PACKAGE.propagate = False
+    _PACKAGE.setLevel(logging.INFO)
+    handler = _StderrHandler(logging.INFO if verbose else NOTICE)
+    _PACKAGE.addHandler(handler)
+    try:
+        yield
+    finally:
+        _PACKAGE.removeHandler(handler)
+
+
+@contextmanager
+def execution_log(now: datetime | None) -> Iterator[None]:
+    """Write the package's log messages, and the error that ends the command, to `zato.<now>.log`.
+
+    None writes no log.
 
     Raises:
-        FileNotMadeError: the log can't be made.
+        FileNotMadeError: the log can't be created.
     """
-    if not store_log:
-        yield Report(verbose=verbose, log=None)
+    if now is None:
+        yield
         return
-    log = new_private_file(Path(f"zato.{_stamp(now)}.log"))
+    file = create_private_file(Path(f"zato.{_stamp(now)}.log"))
+    handler = _LogHandler(file)
+    handler.setFormatter(_LogFormatter())
+    _PACKAGE.addHandler(handler)
     try:
-        report = Report(verbose=verbose, log=log)
-        yield report
+        yield
     except ZatoError as error:
-        report.error(str(error))
+        logger.error("%s", error)  # noqa: TRY400 no traceback: it may hold secrets
         raise
     finally:
-        with suppress(OSError):  # what a full disk did not take is written once more
-            log.close()
-
-
-def read_server(path: Path, report: Report, audit: "Audit | None" = None) -> "ServerConfig":
-    """Read the directory of a server, telling what was read, and telling `audit` of it.
-
-    Raises:
-        ZatoError: as `ServerConfig.read` and `Audit.open`.
-    """
-    from zato_sso_reset.server.config import ServerConfig
-
-    if audit:
-        audit.open(report.warn)
-        report.note(f"Audit: {audit.address}.")
-    server = ServerConfig.read(path, env=os.environ, stdin=sys.stdin, warn=report.warn)
-    for file in server.files:
-        report.note(f"Read: {file}")
-    if audit:
-        audit.server = server
-    return server
+        _PACKAGE.removeHandler(handler)
+        with suppress(OSError):  # closing retries what a full disk did not accept
+            file.close()
 
 
 def store_arguments(command: str, arguments: Mapping[str, object], *, now: datetime) -> None:
-    """Write `zato.<now>.config`, which `zato from-config` runs again.
+    """Write `zato.<now>.config` for `zato from-config`.
 
     Raises:
-        FileNotMadeError: it can't be made.
+        FileNotMadeError: it can't be created, or can't hold an argument.
     """
     stamp = _stamp(now)
     lines = [f"# {stamp} - {user_at_host()}", f"command={command}"]
     lines += [f"{name}={value}" for name, value in arguments.items() if value is not None]
     if not all(line.isprintable() for line in lines):
-        raise FileNotMadeError("--store-config can't keep a path or username with unprintable characters.")
+        raise FileNotMadeError(
+            "--store-config can't store a path or username with unprintable characters.", "Leave it out."
+        )
     name = f"zato.{stamp}.config"
     try:
-        with new_private_file(Path(name)) as file:
+        with create_private_file(Path(name)) as file:
             file.writelines(f"{line}\n" for line in lines)
     except OSError as error:
         raise FileNotMadeError(f"`{name}` can't be written: {error.strerror}.") from None

@@ -1,4 +1,4 @@
-"""A file of usernames, one a line."""
+"""Files of usernames."""
 
 import sys
 from collections.abc import Iterator
@@ -9,14 +9,14 @@ import click
 from zato_sso_reset.cli import options
 
 MAX_LINE = 3 + 4 * options.MAX_USERNAME + 2
-"""Bytes of a byte order mark, the longest username and its end of line."""
+"""Bytes: a byte order mark, the longest username and a line end."""
 
 
 class UsersFile(click.File):
-    """A file, or stdin, to read from."""
+    """A file to read, or stdin."""
 
     def convert(self, value: Any, param: click.Parameter | None, ctx: click.Context | None) -> Any:
-        """Open it, unless the shell only asks for a completion."""
+        """Open the file, except during completion."""
         if ctx and ctx.resilient_parsing:
             return None
         if value == "-" and not sys.stdin:
@@ -24,8 +24,12 @@ class UsersFile(click.File):
         return super().convert(value, param, ctx)
 
 
-def usernames_of(file: BinaryIO) -> Iterator[str]:
-    """Yield the names that the lines of a file are."""
+def read_usernames(file: BinaryIO) -> Iterator[str]:
+    """Yield the usernames in a file, one per line.
+
+    Raises:
+        click.BadParameter: a line is not a valid username.
+    """
     number = 0
     try:
         while line := file.readline(MAX_LINE + 1):

@@ -1,1 +1,1 @@
-"""The SSO users' database, through SQLAlchemy Core."""
+"""The SSO database, through SQLAlchemy Core."""

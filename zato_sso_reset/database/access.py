@@ -1,4 +1,4 @@
-"""Sessions, locks, TOTP, password-reset links and linked accounts, in a server's database."""
+"""Account access in the database: locks, TOTP, sessions, reset links, linked accounts."""
 
 from collections.abc import Collection, Sequence
 from datetime import datetime, timedelta
@@ -20,17 +20,17 @@ _TOTP = ("zato_sso_user", "is_totp_enabled")
 _LINKS = ("zato_sso_password_reset", "user_id")
 
 PAST = timedelta(minutes=1)
-"""How long ago a voided link expired: a server's clock may be behind, and MySQL rounds up."""
+"""The age of an invalidated link's expiry: a server's clock may be behind, and MySQL rounds up."""
 
 
 class AccessRepository:
-    """Reads and changes access in the transaction of `connection`, which somebody else commits."""
+    """Reads and changes access within the transaction of `connection`, without committing it."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def look(self, user: "User", now: datetime) -> Access:
-        """Return how a user's account stands at `now`, naive UTC."""
+    def get(self, user: "User", now: datetime) -> Access:
+        """Return the state of a user's account at `now`, naive UTC."""
         there = columns_of(self._connection)
 
         def count(table: TableClause, *conditions: "ColumnElement[bool]") -> "ColumnElement[int]":
@@ -48,16 +48,16 @@ class AccessRepository:
         return Access(user.is_locked, bool(totp), *counts)
 
     def change(self, of: Sequence["User"], changes: AccessChanges, now: datetime) -> AccessChanged:
-        """Make `changes` for these users, and return what was changed.
+        """Apply `changes` to these users, and return the number of each.
 
         Raises:
-            DatabaseUnavailableError: the database lacks what one of them needs, or could not take it back.
+            DatabaseUnavailableError: the database lacks the column for one, or could not roll it back.
         """
         if not (changes.unlock or changes.disable_totp or changes.revoke_access):
             return AccessChanged()
         of_revoking = (sessions, attributes, links) if changes.revoke_access else ()
         check_transactions(self._connection, [table.name for table in (users, *of_revoking)])
-        # What may not be read is there all the same, and is not to be passed over.
+        # A column that may not be read exists all the same, and must not be skipped.
         there = columns_of(self._connection, readable=False)
         unlocked = totp_disabled = 0
         if changes.unlock:
@@ -66,8 +66,7 @@ class AccessRepository:
         if changes.disable_totp:
             if _TOTP not in there:
                 raise DatabaseUnavailableError(
-                    "This database is of a Zato without TOTP, so there is none to turn off. "
-                    "Leave out --disable-totp."
+                    "This database belongs to a Zato version without TOTP.", "Leave out --disable-totp."
                 )
             totp_disabled = self._run(update(users).where(_with_totp(of)).values(is_totp_enabled=False))
         revoked = self._revoke(of, now, there) if changes.revoke_access else (0, 0)
@@ -76,7 +75,7 @@ class AccessRepository:
     def _revoke(
         self, of: Sequence["User"], now: datetime, there: Collection[tuple[str, str]]
     ) -> tuple[int, int]:
-        """Remove sessions with their attributes, and void links; return how many of each."""
+        """Remove sessions with their attributes, and invalidate links; return the number of each."""
         voided = 0
         of_sessions = attributes.c.ust.in_(select(sessions.c.ust).where(_sessions(of)))
         by_index = attributes.c.user_id.in_([user.user_id for user in of])
@@ -89,10 +88,10 @@ class AccessRepository:
         return ended, voided
 
     def check(self, of: Sequence["User"], changes: AccessChanges, now: datetime) -> None:
-        """See, after all was written, that the database kept `changes`: a trigger may undo them in silence.
+        """Check that the database kept `changes`, which a trigger may undo silently.
 
         Raises:
-            DatabaseUnavailableError: it did not.
+            DatabaseUnavailableError: it did not keep them.
         """
         left = []
         if changes.unlock:
@@ -105,8 +104,8 @@ class AccessRepository:
                 left.append(select(links.c.user_id).where(_links(of, now)))
         if any(self._connection.execute(query.limit(1)).first() for query in left):
             raise DatabaseUnavailableError(
-                "The database did not keep what was to change beside the password, so nothing was changed. "
-                "Look for triggers on the zato_sso_ tables."
+                "The database did not keep the changes besides the password.",
+                "Look for triggers on the zato_sso_ tables.",
             )
 
     def _run(self, statement: "Update | Delete") -> int:
@@ -130,6 +129,6 @@ def _links(of: Sequence["User"], now: datetime) -> "ColumnElement[bool]":
 
 
 def _pending(now: datetime) -> "ColumnElement[bool]":
-    """Return the condition of a link that could still be used: followed, it lasts by another time."""
+    """Return the condition for a usable link; once followed, it has a second time of expiry."""
     lasts = or_(links.c.expiration_time > now, links.c.reset_key_exp_time > now)
     return (links.c.is_password_reset == false()) & lasts

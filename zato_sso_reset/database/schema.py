@@ -1,4 +1,4 @@
-"""What there is of Zato's SSO tables: older versions lack some tables and columns."""
+"""Introspection of the SSO tables, which differ between Zato versions."""
 
 from collections.abc import Sequence
 
@@ -35,10 +35,10 @@ _WITHOUT_TRANSACTIONS = text(
 
 
 def columns_of(connection: Connection, *, readable: bool = True) -> set[tuple[str, str]]:
-    """Return the columns of the SSO tables that matter here, each as the names of table and column.
+    """Return the existing columns of the SSO tables, each as the names of table and column.
 
-    It asks the catalogue: a statement that fails would end a transaction on PostgreSQL. With `readable`,
-    columns that may not be read are left out; MySQL never tells of tables that this user has no right to.
+    It queries the catalogue, because a failed statement would abort a transaction on PostgreSQL. With
+    `readable`, columns that this user may not read are left out; MySQL always leaves them out.
     """
     query = _COLUMNS[connection.dialect.name].bindparams(bindparam("tables", _TABLES, expanding=True))
     rows = connection.execute(query)
@@ -46,15 +46,15 @@ def columns_of(connection: Connection, *, readable: bool = True) -> set[tuple[st
 
 
 def check_transactions(connection: Connection, tables: Sequence[str]) -> None:
-    """See that MySQL's tables have transactions: in MyISAM's, a change can't be taken back.
+    """Check that MySQL's tables are transactional: a change to a MyISAM table can't be rolled back.
 
     Raises:
-        DatabaseUnavailableError: one has none.
+        DatabaseUnavailableError: a table is not transactional.
     """
     if connection.dialect.name != "mysql":
         return
     for table in connection.scalars(_WITHOUT_TRANSACTIONS, {"tables": tables}):
         raise DatabaseUnavailableError(
-            f"The table {table} has no transactions, so a change that fails could not be taken back. "
-            f"Make it one of InnoDB: ALTER TABLE {table} ENGINE=InnoDB"
+            f"The table {table} is not transactional, so a failed change could not be rolled back.",
+            f"Convert it: ALTER TABLE {table} ENGINE=InnoDB.",
         )

@@ -1,31 +1,30 @@
-"""What the database knows of users' passwords, read a page at a time."""
+"""Password statuses in the database, read a page at a time."""
 
 from array import array
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, Select, null, select, tuple_, type_coerce
 from sqlalchemy.types import NullType
 
-from zato_sso_reset.database.engine import ODB
+from zato_sso_reset.database.engine import Database
 from zato_sso_reset.database.schema import columns_of
 from zato_sso_reset.database.tables import sessions, users
 from zato_sso_reset.database.users import stored_text
 
-T = TypeVar("T")
-
-_IN_STEPS = {"yield_per": 1000}
-"""Rows that are in memory at a time."""
+_STREAMED = {"yield_per": 1000}
+"""Rows in memory at a time."""
 
 _EXPIRY = type_coerce(users.c.password_expiry, NullType())
-"""As the database has it: SQLite compares texts, and they may lack the fraction of a second."""
+"""The column as stored: SQLite compares texts, which may lack the fraction of a second."""
 
 
 @dataclass(frozen=True)
 class StoredStatus:
-    """A row of `zato_sso_user`; times are naive UTC, `totp` is None where there is no such column."""
+    """Columns of `zato_sso_user`; times are naive UTC, `totp` is None if there is no such column."""
 
     password: str = field(repr=False)
     id: int
@@ -39,42 +38,53 @@ class StoredStatus:
     expires_at: datetime
 
 
+@contextmanager
+def open_statuses(database: Database) -> Iterator["StatusRepository"]:
+    """Open a read-only unit of work.
+
+    Raises:
+        ConfigError, DatabaseError: as `Database.transaction`.
+    """
+    with database.transaction(read_only=True) as connection:
+        yield StatusRepository(connection)
+
+
 class StatusRepository:
-    """Reads in the transaction of `connection`."""
+    """Reads password statuses within one transaction."""
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
     def has_totp(self) -> bool:
-        """Tell whether there is a column for TOTP: Zato 3.0 has none."""
+        """Return whether there is a column for TOTP; Zato 3.0 has none."""
         return (users.name, users.c.is_totp_enabled.name) in columns_of(self._connection)
 
     def open_sessions(self, now: datetime, user_id: int | None) -> "array[int]":
-        """Return each open session as the id of its user, in order; with `user_id`, those of one user."""
+        """Return the user's id of each open session, sorted; with `user_id`, of that user's only."""
         query = select(sessions.c.user_id).where(sessions.c.expiration_time > now)
         if user_id is not None:
             query = query.where(sessions.c.user_id == user_id)
         query = query.order_by(sessions.c.user_id)
-        return array("q", self._connection.scalars(query, execution_options=_IN_STEPS))
+        return array("q", self._connection.scalars(query, execution_options=_STREAMED))
 
     def ids(
         self, size: int, *, after: tuple[Any, int] | None, until: datetime | None
     ) -> tuple["array[int]", tuple[Any, int] | None]:
-        """Return the next users' ids by expiry, at most `size`, and what is `after` for those that follow.
+        """Return the next users' ids by expiry, at most `size`, and the value of `after` for the next call.
 
-        With `until`, only of those whose password expires by then.
+        With `until`, only users whose password expires by then are returned.
         """
         query = _by_expiry(select(_EXPIRY, users.c.id), until).limit(size)
         if after:
             query = query.where(tuple_(_EXPIRY, users.c.id) > after)
         ids = array("q")
-        for expiry, user_id in self._connection.execute(query, execution_options=_IN_STEPS):
+        for expiry, user_id in self._connection.execute(query, execution_options=_STREAMED):
             ids.append(user_id)
             after = expiry, user_id
         return ids, after
 
     def find(self, ids: Sequence[int], *, until: datetime | None, has_totp: bool) -> list[StoredStatus]:
-        """Return those of these users that there are, by expiry."""
+        """Return the statuses of these users that still exist, by expiry."""
         query = select(
             users.c.password,
             users.c.id,
@@ -89,11 +99,6 @@ class StatusRepository:
         ).where(users.c.id.in_(list(ids)))
         rows = self._connection.execute(_by_expiry(query, until))
         return [StoredStatus(stored_text(password), *columns) for password, *columns in rows]
-
-
-def with_statuses(odb: ODB, work: Callable[[StatusRepository], T]) -> T:
-    """Do `work` in a transaction that only reads, with all that `ODB.in_transaction` promises and raises."""
-    return odb.in_transaction(lambda connection: work(StatusRepository(connection)), reading=True)
 
 
 def _by_expiry(query: Select[Any], until: datetime | None) -> Select[Any]:

@@ -1,4 +1,4 @@
-"""The columns of Zato's SSO tables that are read or written here; the tables have more."""
+"""The columns of Zato's SSO tables that are read or written here."""
 
 from sqlalchemy import Boolean, DateTime, Integer, String, Text, column, table
 

@@ -1,64 +1,77 @@
-"""The SSO users of a server, in its database."""
+"""The users of a server, in its database."""
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from datetime import datetime, timedelta
-from typing import Any, TypeVar
+from typing import Any
 
 from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
 
 from zato_sso_reset.database.access import AccessRepository
-from zato_sso_reset.database.engine import ODB
+from zato_sso_reset.database.engine import Database
 from zato_sso_reset.database.schema import check_transactions
 from zato_sso_reset.database.tables import users
+from zato_sso_reset.domain.access import AccessChanged, AccessChanges
 from zato_sso_reset.domain.users import APPROVED, NewPassword, User
-from zato_sso_reset.errors import DatabaseUnavailableError, UserNotFoundError, did_you_mean, printable
-
-T = TypeVar("T")
+from zato_sso_reset.errors import DatabaseUnavailableError, UserNotFoundError
+from zato_sso_reset.text import did_you_mean, printable
 
 CANDIDATES = 500
-"""Usernames that are compared, of each kind that may be near one that is not there."""
+"""Usernames to compare with a mistyped one, of each kind of similarity."""
 
-OFFERED = 50
-"""Usernames that a shell is offered."""
+COMPLETIONS = 50
+"""Usernames to offer for completion."""
+
+
+@contextmanager
+def open_users(database: Database, *, read_only: bool = False) -> Iterator["UserRepository"]:
+    """Open a unit of work, which is rolled back unless it is committed.
+
+    Raises:
+        ConfigError, DatabaseError: as `Database.transaction`.
+    """
+    with database.transaction(read_only=read_only) as connection:
+        yield UserRepository(database, connection)
 
 
 class UserRepository:
-    """Reads and writes users in the transaction of `connection`, which somebody else commits."""
+    """Reads and writes users within one transaction."""
 
-    def __init__(self, connection: Connection) -> None:
-        self._connection = connection
+    def __init__(self, database: Database, connection: Connection) -> None:
+        self.database = database
         self.access = AccessRepository(connection)
+        self._connection = connection
 
-    def get_by_username(self, username: str) -> User:
-        """Return the approved user of exactly this name, its row locked.
+    def get_approved_for_update(self, username: str) -> User:
+        """Lock and return the approved user with exactly this name.
 
         Raises:
-            UserNotFoundError: there is none.
+            UserNotFoundError: there is no such user, or the user is not approved.
         """
         user = self.get(username, lock=True)
         if not user.is_approved:
             raise UserNotFoundError(
-                f"User `{printable(username)}` is not approved, but `{printable(user.approval_status)}`. "
-                "Approve the user first."
+                f"User `{printable(username)}` is not approved, but `{printable(user.approval_status)}`.",
+                "Approve the user first.",
             )
         return user
 
     def get(self, username: str, *, lock: bool) -> User:
-        """Return the user of exactly this name, approved or not.
+        """Return the user with exactly this name, approved or not.
 
         Raises:
-            UserNotFoundError: there is none.
+            UserNotFoundError: there is no such user.
         """
         user = self.find([username], lock=lock).get(username)
         if user is None:
-            raise UserNotFoundError(f"No such user `{printable(username)}`.{self.did_you_mean(username)}")
+            raise UserNotFoundError(f"No such user `{printable(username)}`.", self.suggest(username))
         return user
 
     def find(self, usernames: Sequence[str], *, lock: bool) -> dict[str, User]:
-        """Return the users there are of exactly these names, by name, in the order of their ids."""
+        """Return the users with exactly these names that exist, by name, in the order of their ids."""
         query = _USERS.where(users.c.username.in_(usernames)).order_by(users.c.id)
         rows = self._connection.execute(query.with_for_update() if lock else query)
-        # MySQL's collations find `alice` where `ALICE` or `alice ` was asked for.
+        # MySQL's collations find `alice` for `ALICE` and `alice `.
         wanted = set(usernames)
         return {row.username: _user(row) for row in rows if row.username in wanted}
 
@@ -68,20 +81,60 @@ class UserRepository:
         return [_user(row) for row in self._connection.execute(query.order_by(users.c.id).limit(size))]
 
     def usernames(self, prefix: str) -> list[str]:
-        """Return the first usernames that begin with exactly `prefix`, at most `OFFERED`."""
+        """Return the first usernames with exactly this prefix, at most `COMPLETIONS`."""
         name = users.c.username
         query = select(name).where(name.startswith(prefix, autoescape=True)).order_by(name)
-        # SQLite's and MySQL's LIKE ignore case, so more are asked for.
+        # LIKE ignores case on SQLite and MySQL, so the query asks for more.
         found = self._connection.scalars(query.limit(CANDIDATES))
-        return [username for username in found if username.startswith(prefix)][:OFFERED]
+        return [username for username in found if username.startswith(prefix)][:COMPLETIONS]
 
-    def set_passwords(self, new: Sequence[NewPassword]) -> None:
-        """Store new passwords, and check that the database kept them.
+    def store(self, new: Sequence[NewPassword], access: AccessChanges) -> AccessChanged:
+        """Change the access and the passwords of users, and check that the database kept the changes.
 
         Raises:
-            DatabaseUnavailableError: the database took the change but holds something else, or could not
-                take it back.
+            DatabaseUnavailableError: the database holds something else, or could not roll a change back.
         """
+        of, now = [each.user for each in new], new[0].set_at
+        changed = self.access.change(of, access, now)
+        self._set_passwords(new)
+        self.access.check(of, access, now)
+        return changed
+
+    def lock_passwords(self, user_ids: Iterable[int]) -> dict[int, str]:
+        """Lock the rows of users, and return the stored passwords of those that exist."""
+        query = select(users.c.id, users.c.password).where(users.c.id.in_(list(user_ids)))
+        rows = self._connection.execute(query.order_by(users.c.id).with_for_update())
+        return {row.id: stored_text(row.password) for row in rows}
+
+    def suggest(self, username: str) -> str:
+        """Return a hint for a username that does not exist: the nearest ones, or what to check.
+
+        Candidates differ in case alone, end alike, or are neighbours in the order of the index.
+        """
+        name = users.c.username
+        local_part = username.partition("@")[0]  # many users may share the domain of an email address
+        near: dict[str, str] = {}
+        for query in (
+            select(name).where(func.lower(name) == func.lower(username)),
+            select(name).where(name.endswith(username[len(local_part) // 2 :], autoescape=True)),
+            select(name).where(name < username).order_by(name.desc()),
+            select(name).where(name > username).order_by(name),
+        ):
+            near |= {found.lower(): found for found in self._connection.scalars(query.limit(CANDIDATES))}
+        wanted = username.lower()
+        if wanted in near:
+            near = {wanted: near[wanted]}
+        return did_you_mean(wanted, near) or "Check the name; its case matters."
+
+    def commit(self) -> None:
+        """Commit the unit of work; any exception leaves open whether the database committed it."""
+        self._connection.commit()
+
+    def close(self) -> None:
+        """Close the connection, which releases all locks."""
+        self._connection.close()
+
+    def _set_passwords(self, new: Sequence[NewPassword]) -> None:
         check_transactions(self._connection, [users.name])
         written = {each.user.id: _columns(each) for each in new}
         names = list(_columns(new[0]))
@@ -91,42 +144,11 @@ class UserRepository:
         changed = self._connection.execute(statement, parameters).rowcount
         query = select(users.c.id, *(users.c[name] for name in names)).where(users.c.id.in_(list(written)))
         found = {row["id"]: row for row in self._connection.execute(query).mappings()}
-        if changed != len(new) or not all(_kept(written[each], found.get(each)) for each in written):
+        if changed != len(new) or not all(_is_kept(written[each], found.get(each)) for each in written):
             raise DatabaseUnavailableError(
-                "The database did not keep the new password as it was written, so nothing was changed. "
-                "Look for triggers on zato_sso_user, and whether its password column is of type TEXT."
+                "The database did not keep the new password as it was written.",
+                "Look for triggers on zato_sso_user, and check that its password column has the type TEXT.",
             )
-
-    def get_passwords(self, user_ids: Iterable[int]) -> dict[int, str]:
-        """Return the stored passwords of the users that are there, their rows locked."""
-        query = select(users.c.id, users.c.password).where(users.c.id.in_(list(user_ids)))
-        rows = self._connection.execute(query.order_by(users.c.id).with_for_update())
-        return {row.id: stored_text(row.password) for row in rows}
-
-    def did_you_mean(self, username: str) -> str:
-        """Return a sentence about a username that is not there: the nearest that are, or what to check.
-
-        They differ in case alone, or end alike, or come next in the order of the index.
-        """
-        name = users.c.username
-        own = username.partition("@")[0]  # many users may share the rest of an email address
-        near: dict[str, str] = {}
-        for query in (
-            select(name).where(func.lower(name) == func.lower(username)),
-            select(name).where(name.endswith(username[len(own) // 2 :], autoescape=True)),
-            select(name).where(name < username).order_by(name.desc()),
-            select(name).where(name > username).order_by(name),
-        ):
-            near |= {found.lower(): found for found in self._connection.scalars(query.limit(CANDIDATES))}
-        wanted = username.lower()
-        if wanted in near:
-            near = {wanted: near[wanted]}
-        return did_you_mean(wanted, near) or " Check the name; its case matters."
-
-
-def with_users(odb: ODB, work: Callable[[UserRepository], T], *, reading: bool = False) -> T:
-    """Do `work` on the users in one transaction, with all that `ODB.in_transaction` promises and raises."""
-    return odb.in_transaction(lambda connection: work(UserRepository(connection)), reading=reading)
 
 
 _USERS: Select[Any] = select(
@@ -167,15 +189,15 @@ def _columns(new: NewPassword) -> dict[str, object]:
 
 
 def stored_text(stored: str | bytes) -> str:
-    """Return a stored password as text: the stock command leaves bytes on SQLite."""
+    """Return a stored password as text; the stock command leaves bytes on SQLite."""
     return stored.decode("latin-1") if isinstance(stored, bytes) else stored
 
 
-def _kept(written: Mapping[str, object], found: Mapping[Any, Any] | None) -> bool:
-    return found is not None and all(_same(value, found[name]) for name, value in written.items())
+def _is_kept(written: Mapping[str, object], found: Mapping[Any, Any] | None) -> bool:
+    return found is not None and all(_is_same(value, found[name]) for name, value in written.items())
 
 
-def _same(written: object, found: object) -> bool:
+def _is_same(written: object, found: object) -> bool:
     if isinstance(written, datetime) and isinstance(found, datetime):
         return abs(written - found) < timedelta(seconds=1)  # MySQL keeps whole seconds
     return written == found

@@ -1,1 +1,1 @@
-"""Passwords, policies and users, without input or output."""
+"""Passwords, policies and users; no input or output."""

@@ -1,11 +1,11 @@
-"""What, beside the password, keeps an account's owner out or lets others in."""
+"""Account access beyond the password: lock, TOTP, sessions, reset links."""
 
 from dataclasses import dataclass
 
 
 @dataclass(frozen=True)
 class AccessChanges:
-    """What to change beside the password; `by` is who does, as `user@host`."""
+    """The changes to make besides the password; `by` is the operator, as `user@host`."""
 
     unlock: bool = False
     disable_totp: bool = False
@@ -18,7 +18,7 @@ NO_CHANGES = AccessChanges()
 
 @dataclass(frozen=True)
 class Access:
-    """How an account stands; what the database has no table or column for, or does not show, is none."""
+    """The state of an account; what the database lacks, or does not let us read, counts as absent."""
 
     is_locked: bool
     is_totp_enabled: bool
@@ -27,27 +27,30 @@ class Access:
     linked_accounts: int
 
     def warnings(self, changes: AccessChanges) -> list[str]:
-        """Return what stands in the owner's way, or open to others, after `changes`."""
+        """Return what still keeps the owner out, or lets others in, after `changes`."""
         found = []
         if self.is_locked and not changes.unlock:
-            found.append("The user is locked, so can't log in. --unlock mends that.")
+            found.append("The user is locked and can't log in. Use --unlock to unlock the account.")
         if self.is_totp_enabled and not changes.disable_totp:
-            found.append("TOTP is on, so the password alone does not log in. --disable-totp turns it off.")
+            found.append("TOTP is on: the password alone does not log in. Use --disable-totp to turn it off.")
         if not changes.revoke_access:
             if self.open_sessions:
-                found.append(f"{self.open_sessions} open session(s) go on. --revoke-access ends them.")
+                found.append(
+                    f"{self.open_sessions} open session(s) stay open. Use --revoke-access to end them."
+                )
             if self.pending_links:
                 found.append(
-                    f"{self.pending_links} password-reset link(s) still work. --revoke-access voids them."
+                    f"{self.pending_links} password-reset link(s) still work. "
+                    "Use --revoke-access to invalidate them."
                 )
         if self.linked_accounts:
-            found.append(f"{self.linked_accounts} linked account(s) log in without this password.")
+            found.append(f"{self.linked_accounts} linked account(s) can log in without this password.")
         return found
 
 
 @dataclass(frozen=True)
 class AccessChanged:
-    """What was changed beside passwords: users unlocked, users without TOTP now, sessions, links."""
+    """The numbers of users unlocked and with TOTP turned off, sessions removed and links invalidated."""
 
     unlocked: int = 0
     totp_disabled: int = 0
@@ -63,11 +66,11 @@ class AccessChanged:
         )
 
     def describe(self, changes: AccessChanges) -> str:
-        """Return how much of each of `changes` there was, or nothing where none was asked for."""
+        """Return the counts of the requested `changes`, or an empty text if none was requested."""
         counts = {
             "users unlocked": self.unlocked if changes.unlock else None,
             "TOTP turned off": self.totp_disabled if changes.disable_totp else None,
             "sessions removed": self.sessions_ended if changes.revoke_access else None,
-            "password-reset links voided": self.links_voided if changes.revoke_access else None,
+            "password-reset links invalidated": self.links_voided if changes.revoke_access else None,
         }
         return ", ".join(f"{what}: {count}" for what, count in counts.items() if count is not None)

@@ -1,59 +1,59 @@
-"""When a password expires."""
+"""Password expiry."""
 
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from zato_sso_reset.domain.settings import Settings
 from zato_sso_reset.errors import ConfigError, InvalidValueError
-from zato_sso_reset.server.config import SSOSettings
 
 DEFAULT_EXPIRY_DAYS = 760
-"""What Zato documents for `reset-user-password` where neither the option nor the server says."""
+"""The documented default of stock Zato's `reset-user-password`."""
 
 
 @dataclass(frozen=True)
 class ExpiryPolicy:
-    """How long a password lasts, in days, and who said so; `from_option` is what the caller can mend."""
+    """The lifetime of a password, in days, and the setting or option that it comes from."""
 
     days: int
     source: str
     from_option: bool = False
 
     @classmethod
-    def from_settings(cls, sso: SSOSettings, option: int | None = None) -> "ExpiryPolicy":
-        """Take the first that says: option, environment, `sso.toml`, `sso.conf`, 760 days.
+    def from_settings(cls, settings: Settings, option: int | None = None) -> "ExpiryPolicy":
+        """Use the option if given, else the server's setting, else 760 days.
 
         Raises:
-            ConfigError: the server's value is not a whole number of days, 1 or more.
+            ConfigError: the server's setting is not a whole number of days, 1 or more.
         """
         if option is not None:
             return cls(option, "--expiry", from_option=True)
-        setting = sso.find("password", "expiry")
+        setting = settings.find("password", "expiry")
         if setting is None:
             return cls(DEFAULT_EXPIRY_DAYS, "the default")
         return cls(setting.integer(1), setting.source)
 
-    def warnings(self, sso: SSOSettings) -> list[str]:
-        """Return what a server will say of so short a time at each login, or that it refuses it."""
-        with suppress(ConfigError):  # the server's own to stumble over
-            threshold = sso.get("password", "about_to_expire_threshold").integer(0)
+    def warnings(self, settings: Settings) -> list[str]:
+        """Return a warning if the server will warn at each login, or refuse it, from the first day on."""
+        with suppress(ConfigError):  # these settings matter to the server, not to a reset
+            threshold = settings.get("password", "about_to_expire_threshold").integer(0)
             if self.days <= threshold:
                 soon = f"{self.days} day(s) are within the server's about_to_expire_threshold of {threshold}"
-                if sso.get("password", "inform_if_about_to_expire").boolean():
-                    return [f"{soon}, so that it warns at each login."]
-                return [f"{soon}, so that it refuses the login. Give a longer --expiry."]
+                if settings.get("password", "inform_if_about_to_expire").boolean():
+                    return [f"{soon}: it warns at each login."]
+                return [f"{soon}: it refuses the login. Use a longer --expiry."]
         return []
 
     def expires_at(self, now: datetime) -> datetime:
-        """Return `now` (naive UTC, as Zato keeps its times) and the days on top.
+        """Return the time of expiry of a password that is set at `now`; both are naive UTC.
 
         Raises:
             InvalidValueError: the option leads beyond the year 9999.
-            ConfigError: the server's own value does.
+            ConfigError: the server's setting does.
         """
         try:
             return now + timedelta(days=self.days)
         except OverflowError:
             pass
         error = InvalidValueError if self.from_option else ConfigError
-        raise error(f"The expiry from {self.source} lies beyond the year 9999. Give fewer days.")
+        raise error(f"The expiry from {self.source} is beyond the year 9999.", "Use fewer days.")

@@ -1,4 +1,4 @@
-"""Passwords that nobody chose."""
+"""Password generation."""
 
 import os
 from base64 import urlsafe_b64encode
@@ -9,24 +9,24 @@ from zato_sso_reset.domain.policy import PasswordPolicy
 from zato_sso_reset.errors import PasswordRefusedError
 
 PASSWORD_BYTES = 24
-"""192 bits, as stock Zato's: 32 characters of URL-safe base64."""
+"""192 bits, as in stock Zato: 32 characters of URL-safe base64."""
 
 ATTEMPTS = 100
-"""A policy that refuses this many random passwords refuses all of them, for any practical purpose."""
+"""A policy that refuses this many random passwords is assumed to refuse all of them."""
 
 
 @dataclass(frozen=True)
 class PasswordGenerator:
-    """Generates passwords from `random_bytes` until `policy` takes one."""
+    """Generates passwords that comply with `policy`, from `random_bytes`."""
 
     policy: PasswordPolicy
     random_bytes: Callable[[int], bytes] = os.urandom
 
     def generate(self) -> str:
-        """Return a password of 32 characters, 192 bits of randomness.
+        """Return a password of 32 characters with 192 bits of randomness.
 
         Raises:
-            PasswordRefusedError: the policy refused all of `ATTEMPTS` passwords.
+            PasswordRefusedError: the policy refused `ATTEMPTS` passwords in a row.
         """
         for _ in range(ATTEMPTS):
             password = urlsafe_b64encode(self.random_bytes(PASSWORD_BYTES)).decode("ascii")
@@ -34,6 +34,6 @@ class PasswordGenerator:
             if refusal is None:
                 return password
         raise PasswordRefusedError(
-            f"The server's password policy refuses every generated password: {refusal}. "
-            "Relax [password] in `sso.conf`, or override it in `sso.toml`."
+            f"The server's password policy refuses every generated password: {refusal}.",
+            "Relax [password] in `sso.conf`, or override it in `sso.toml`.",
         )

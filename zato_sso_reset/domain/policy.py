@@ -1,11 +1,11 @@
-"""The server's own rules of what a password may be."""
+"""The server's password policy."""
 
 from dataclasses import dataclass
 
-from zato_sso_reset.server.config import SSOSettings
+from zato_sso_reset.domain.settings import Settings
 
 STOCK_MIN_COMPLEXITY = 4
-"""What a stock server takes where `sso.conf` has no `min_complexity`."""
+"""The value that a stock server uses if `sso.conf` has no `min_complexity`."""
 
 MAX_SCORED = 72
 """Characters: zxcvbn refuses to score a longer password."""
@@ -13,7 +13,7 @@ MAX_SCORED = 72
 
 @dataclass(frozen=True)
 class PasswordPolicy:
-    """The rules of `[password]`: lengths in characters, the least zxcvbn score (0 is off, to 4)."""
+    """The rules of `[password]`: lengths in characters, the minimum zxcvbn score (0 is off, to 4)."""
 
     min_length: int
     max_length: int
@@ -21,23 +21,23 @@ class PasswordPolicy:
     reject_list: tuple[str, ...] = ()
 
     @classmethod
-    def from_settings(cls, sso: SSOSettings) -> "PasswordPolicy":
+    def from_settings(cls, settings: Settings) -> "PasswordPolicy":
         """Read the policy of a server.
 
         Raises:
-            ConfigError: a rule is missing or is not a number in range.
+            ConfigError: a rule is missing or out of range.
         """
-        complexity = sso.find("password", "min_complexity")
-        reject_list = sso.find("password", "reject_list")
+        complexity = settings.find("password", "min_complexity")
+        reject_list = settings.find("password", "reject_list")
         return cls(
-            min_length=sso.get("password", "min_length").integer(0),
-            max_length=sso.get("password", "max_length").integer(1),
+            min_length=settings.get("password", "min_length").integer(0),
+            max_length=settings.get("password", "max_length").integer(1),
             min_complexity=complexity.integer(0, 4) if complexity else STOCK_MIN_COMPLEXITY,
             reject_list=_lines(reject_list.text().lower()) if reject_list else (),
         )
 
     def refusal(self, password: str) -> str | None:
-        """Return the rule that refuses `password`, or None where all rules take it."""
+        """Return the rule that refuses `password`, or None if it complies with all rules."""
         if len(password) < self.min_length:
             return f"it is shorter than min_length={self.min_length}"
         if len(password) > self.max_length:

@@ -1,4 +1,4 @@
-"""Users, and what they are to have."""
+"""Users and their new passwords."""
 
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -7,13 +7,13 @@ APPROVED = "approved"
 
 
 def iso_utc(time: datetime) -> str:
-    """Return a time in naive UTC as JSON has it."""
+    """Return a naive UTC time in the format of the JSON output."""
     return f"{time.isoformat(timespec='microseconds')}Z"
 
 
 @dataclass(frozen=True)
 class User:
-    """A row of `zato_sso_user`, as far as it matters here."""
+    """The columns of `zato_sso_user` that a reset needs; `set_at` is naive UTC."""
 
     id: int
     user_id: str
@@ -27,13 +27,13 @@ class User:
 
     @property
     def is_approved(self) -> bool:
-        """Whether a stock server would let the user log in at all."""
+        """Whether the user is approved; nobody else can log in."""
         return self.approval_status == APPROVED
 
 
 @dataclass(frozen=True)
 class NewPassword:
-    """What a user is to have: `stored` is `password` hashed and sealed; times are naive UTC."""
+    """A user's new password: `stored` is `password`, hashed and sealed; times are naive UTC."""
 
     user: User
     password: str = field(repr=False)
@@ -41,10 +41,10 @@ class NewPassword:
     set_at: datetime
     expires_at: datetime
     must_change: bool | None
-    """Of None, the flag stays as it is."""
+    """None leaves the flag unchanged."""
 
     def record(self) -> dict[str, object]:
-        """Return what is delivered of it, as JSON has it."""
+        """Return the fields of the JSON output."""
         return {
             "username": self.user.username,
             "password": self.password,

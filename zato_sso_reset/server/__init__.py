@@ -1,1 +1,1 @@
-"""A Zato server's directory."""
+"""A Zato server's directory and its configuration."""

@@ -6,36 +6,43 @@ from zato_sso_reset.errors import ConfigError
 
 
 class SecretKey:
-    """A Fernet key (URL-safe base64 of 32 bytes)."""
+    """A Fernet key: URL-safe base64 of 32 bytes."""
 
     def __init__(self, key: str) -> None:
-        """Take the key as text.
+        """Create a key from its text.
 
         Raises:
-            ConfigError: it is no Fernet key.
+            ConfigError: it is not a Fernet key.
         """
         from cryptography.fernet import Fernet
 
         with suppress(ValueError):
             self._fernet = Fernet(key.encode())
             return
-        # Raised out here: the error that was suppressed may hold the key.
+        # The suppressed error may hold the key.
         raise ConfigError(
-            "[secret_keys] key1 of `secrets.conf` is not a Fernet key. Restore the server's own."
+            "[secret_keys] key1 of `secrets.conf` is not a Fernet key.", "Restore the server's own key."
         )
 
     def __repr__(self) -> str:
         return "SecretKey(...)"
+
+    @staticmethod
+    def generate() -> str:
+        """Return the text of a new key."""
+        from cryptography.fernet import Fernet
+
+        return Fernet.generate_key().decode("ascii")
 
     def seal(self, text: str) -> str:
         """Return `text` encrypted, as an ASCII token."""
         return self._fernet.encrypt(text.encode()).decode("ascii")
 
     def unseal(self, token: str, source: str) -> str:
-        """Return the text of a token that was found at `source`.
+        """Return the text of a token that comes from `source`.
 
         Raises:
-            ConfigError: the token is corrupt, or another key's.
+            ConfigError: the token is corrupt, or was sealed with another key.
         """
         from cryptography.fernet import InvalidToken
 
@@ -43,5 +50,6 @@ class SecretKey:
             return self._fernet.decrypt(token.encode()).decode()
         raise ConfigError(
             f"{source} can't be decrypted with [secret_keys] key1 of `secrets.conf`: "
-            "one of the two is damaged or another server's. Restore the server's own."
+            "one of them is damaged or another server's.",
+            "Restore the server's own.",
         )

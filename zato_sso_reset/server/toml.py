@@ -1,14 +1,15 @@
-"""What this project's own `sso.toml`, and the environment, say instead of `sso.conf`."""
+"""The overrides in `sso.toml`."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from zato_sso_reset.errors import ConfigError, printable
+from zato_sso_reset.domain.settings import Setting
+from zato_sso_reset.errors import ConfigError
 from zato_sso_reset.files import read_text
-from zato_sso_reset.server.ini import Setting, ValueResolver, find_in_environment
+from zato_sso_reset.text import printable
 
 OVERRIDES = {
     "main": {"encrypt_password"},
@@ -20,71 +21,63 @@ OVERRIDES = {
 """The sections and keys that `sso.toml` may have."""
 
 
-class Overrides:
-    """What beats `sso.conf`: the environment, then `sso.toml` of the folder `config/repo`, if it is there."""
+class TomlFile:
+    """The optional file `sso.toml`, read when it is first needed."""
 
-    def __init__(self, repo: Path, resolver: ValueResolver) -> None:
-        self._repo = repo
-        self._resolver = resolver
-        self._path = repo / "sso.toml"
-
-    @cached_property
-    def _toml(self) -> Mapping[str, Mapping[str, Any]]:
-        return _read_overrides(self._path)
-
-    @property
-    def files(self) -> list[Path]:
-        """Return what was read.
-
-        Raises:
-            ConfigError: `sso.toml` is malformed, or has an unknown section or key.
-            PermissionDeniedError: it may not be read.
-        """
-        return [self._path] if self._toml else []
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._shown = f"`{printable(str(path))}`"
 
     def find(self, section: str, key: str) -> Setting | None:
-        """Return what the environment says, else what `sso.toml` does, if any.
+        """Return a value, or None if the file does not exist or does not have it.
 
         Raises:
-            ConfigError, PermissionDeniedError: as `files`, where the environment says nothing.
+            ConfigError: the file is malformed, or has an unknown section or key.
+            PermissionDeniedError: it may not be read.
         """
-        if setting := find_in_environment(self._repo / "sso.conf", section, key, self._resolver):
-            return setting
-        if key in self._toml.get(section, {}):
-            source = f"`{printable(str(self._path))}`: [{section}] {key}"
-            return self._resolver.resolve(self._toml[section][key], source)
+        if key in self._sections.get(section, {}):
+            return Setting(self._sections[section][key], f"{self._shown}: [{section}] {key}")
         return None
 
+    def check(self) -> None:
+        """Read the file now.
 
-def _read_overrides(path: Path) -> Mapping[str, Mapping[str, Any]]:
-    if not os.path.lexists(path):  # a link that leads nowhere was meant to lead somewhere
-        return {}
-    import tomli
+        Raises:
+            ConfigError, PermissionDeniedError: as `find`.
+        """
+        _ = self._sections
 
-    problem = ""
-    try:
-        overrides = tomli.loads(read_text(path))
-    except tomli.TOMLDecodeError as error:
-        problem = f"line {error.lineno}, column {error.colno}: this is not TOML"
-    except (ValueError, RecursionError):
-        problem = "a number is too long, or a value nested too deeply"
-    if problem:
-        # Raised out here: tomli's own errors hold the document, which may have a secret in it.
-        raise ConfigError(f"`{printable(str(path))}`, {problem}. Correct it.")
-    for section, keys in overrides.items():
-        _check_known(path, section, OVERRIDES, "section")
-        if not isinstance(keys, dict):
-            raise ConfigError(f"`{printable(str(path))}`: `{section}` is not a section. Write [{section}].")
-        for key in keys:
-            _check_known(path, f"[{section}] {key}", [f"[{section}] {k}" for k in OVERRIDES[section]], "key")
-    return overrides
+    @cached_property
+    def _sections(self) -> Mapping[str, Mapping[str, Any]]:
+        if not os.path.lexists(self._path):  # a dangling link is an error, not a missing file
+            return {}
+        sections = self._parse(read_text(self._path))
+        for section, keys in sections.items():
+            self._check_known("section", section, OVERRIDES)
+            if not isinstance(keys, dict):
+                raise ConfigError(f"{self._shown}: `{section}` is not a section.", f"Write [{section}].")
+            for key in keys:
+                known = [f"[{section}] {each}" for each in OVERRIDES[section]]
+                self._check_known("key", f"[{section}] {key}", known)
+        return sections
 
+    def _parse(self, text: str) -> dict[str, Any]:
+        import tomli
 
-def _check_known(path: Path, name: str, known: "list[str] | dict[str, set[str]]", what: str) -> None:
-    if name not in known:
-        import difflib
+        try:
+            return tomli.loads(text)
+        except tomli.TOMLDecodeError as error:
+            problem = f"line {error.lineno}, column {error.colno}: not TOML"
+        except (ValueError, RecursionError):
+            problem = "a number is too long, or a value is nested too deeply"
+        # tomli's own errors hold the document, which may contain a secret.
+        raise ConfigError(f"{self._shown}, {problem}.", "Correct it.")
 
-        nearest = difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
-        raise ConfigError(
-            f"`{printable(str(path))}` has an unknown {what}: {printable(name)}. Did you mean {nearest}?"
-        )
+    def _check_known(self, kind: str, name: str, known: Collection[str]) -> None:
+        if name not in known:
+            from difflib import get_close_matches
+
+            [nearest] = get_close_matches(name, known, n=1, cutoff=0)
+            raise ConfigError(
+                f"{self._shown} has an unknown {kind}: {printable(name)}.", f"Did you mean {nearest}?"
+            )

@@ -1,1 +1,1 @@
-"""The use cases."""
+"""The use cases of the commands."""

@@ -1,25 +1,27 @@
-"""The use case: give many users new passwords, batch by batch, at the speed of the hash."""
+"""The reset of many users' passwords, batch by batch."""
 
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import suppress
-from datetime import datetime
-from functools import partial
+from dataclasses import dataclass
 from itertools import islice
+from logging import getLogger
 from typing import TYPE_CHECKING
 
 from zato_sso_reset.domain.access import NO_CHANGES, AccessChanged, AccessChanges
 from zato_sso_reset.domain.expiry import ExpiryPolicy
-from zato_sso_reset.domain.hashing import verify
-from zato_sso_reset.errors import ConfigError, UserNotFoundError, printable
+from zato_sso_reset.domain.users import NewPassword
+from zato_sso_reset.errors import UserNotFoundError
 from zato_sso_reset.server.config import ServerConfig
-from zato_sso_reset.services.reset import PasswordMaker, change_passwords, utc_now
+from zato_sso_reset.services.commit import commit, rolled_back_on_error
+from zato_sso_reset.services.passwords import PasswordMaker, utc_now
+from zato_sso_reset.text import printable
 
 if TYPE_CHECKING:
-    from zato_sso_reset.database.engine import ODB
-    from zato_sso_reset.database.users import UserRepository
-    from zato_sso_reset.domain.users import NewPassword
+    from zato_sso_reset.database.engine import Database
+    from zato_sso_reset.domain.users import User
+
+logger = getLogger(__name__)
 
 BATCH = 100
 """Users whose passwords are changed in one transaction."""
@@ -27,87 +29,89 @@ BATCH = 100
 AHEAD = 2 * BATCH
 """Users whose passwords are hashed while a batch is written."""
 
+_Made = tuple[str, str]
+"""A password and the text to store for it."""
 
-def took_place(
-    server: ServerConfig, odb: "ODB", delivered: Mapping[str, str], *, written_at: datetime
-) -> bool:
-    """Tell whether these passwords of a batch, by username, were stored, or all users changed theirs since.
 
-    A batch is stored as a whole, or not at all. `written_at` (naive UTC) is when it was delivered: another
-    password that is older shows that it was not.
+@dataclass(frozen=True)
+class Batch:
+    """A committed batch: the new passwords, the other changes, the number of users that no longer exist."""
 
-    Raises:
-        DatabaseError: the database can't be read.
-    """
-    from zato_sso_reset.database.users import with_users
-
-    encrypted = server.sso.get("main", "encrypt_password").boolean()
-    # The rows are locked: a plain read would miss a COMMIT that is still on its way.
-    found = with_users(odb, lambda users: users.find(list(delivered), lock=True))
-    for user in found.values():
-        with suppress(ConfigError):
-            held = server.secret_key.unseal(user.password, "") if encrypted else user.password
-            if verify(delivered[user.username], held):
-                return True
-    return all(user.set_at > written_at for user in found.values())
+    new: Sequence[NewPassword]
+    changed: AccessChanged
+    missing: int
 
 
 def reset_user_passwords(
     server: ServerConfig,
-    odb: "ODB",
+    database: "Database",
     usernames: Iterable[str],
     *,
     expiry: int | None,
     must_change: bool | None,
+    access: AccessChanges = NO_CHANGES,
     jobs: int,
     skip_missing: bool,
-    access: AccessChanges = NO_CHANGES,
-    deliver: Callable[[Sequence["NewPassword"], AccessChanged], None],
-    done: Callable[[int], object],
-    stop: Callable[[], object],
-    note: Callable[[str], None],
-) -> None:
-    """Set generated passwords, handing those of a batch to `deliver` before they are committed.
+    dry_run: bool = False,
+    deliver: Callable[[Sequence[NewPassword]], None],
+    stop: Callable[[], bool],
+) -> Iterator[Batch]:
+    """Set generated passwords, calling `deliver` for each batch before its commit; yield each batch after it.
 
-    What `reset.reset_user_password` promises for one user holds for each batch of at most `BATCH`. The
-    hashes are made by `jobs` threads, ahead of the batch that is written. `done` is told how many users
-    each commit is for. Once `stop` says so, what has been hashed of a batch is the last.
+    The promise of `reset_user_password` holds for each batch of at most `BATCH` users. Hashes are computed
+    by `jobs` threads, ahead of the batch that is being written. Once `stop` returns true, the users hashed
+    so far are the last batch. A `dry_run` neither delivers nor commits.
 
     Raises:
-        ZatoError: the batch at hand was not changed, unless it is a `CommitUnknownError`.
+        ZatoError: the current batch was not changed, unless it is a `CommitUnknownError`.
     """
-    from zato_sso_reset.domain.users import NewPassword
+    from zato_sso_reset.database.users import open_users
 
-    expiry_policy = ExpiryPolicy.from_settings(server.sso, expiry)
+    expiry_policy = ExpiryPolicy.from_settings(server.settings, expiry)
     expiry_policy.expires_at(utc_now())
-    maker = PasswordMaker(server, note)
-    note(f"Expiry: {expiry_policy.days} days, from {expiry_policy.source}.")
-
-    def find(made: Mapping[str, tuple[str, str]], users: "UserRepository") -> list[NewPassword]:
-        found = {name: user for name, user in users.find(list(made), lock=True).items() if user.is_approved}
-        if gone := [name for name in made if name not in found and not skip_missing]:
-            raise UserNotFoundError(f"No such user any more, or not approved: `{printable(gone[0])}`.")
-        set_at = utc_now()
-        expires_at = expiry_policy.expires_at(set_at)
-        return [
-            NewPassword(user, *made[name], set_at, expires_at, must_change) for name, user in found.items()
-        ]
+    maker = PasswordMaker(server)
+    logger.info("Expiry: %s days, from %s.", expiry_policy.days, expiry_policy.source)
 
     executor = ThreadPoolExecutor(jobs)
+    consequence = "Nothing was changed."
     try:
-        making = _in_advance(usernames, lambda: executor.submit(maker.make))
-        while not stop() and (made := _batch(making, stop)):
-            change_passwords(odb, partial(find, made), deliver, access)
-            done(len(made))
+        hashed = _hash_ahead(usernames, lambda: executor.submit(maker.make))
+        while not stop() and (made := _next_batch(hashed, stop)):
+            with rolled_back_on_error(consequence), open_users(database) as users:
+                found = _approved(users.find(list(made), lock=True))
+                if not skip_missing:
+                    _check_complete(made, found)
+                set_at = utc_now()
+                expires_at = expiry_policy.expires_at(set_at)
+                new = [
+                    NewPassword(user, *made[name], set_at, expires_at, must_change)
+                    for name, user in found.items()
+                ]
+                changed = users.store(new, access) if new else AccessChanged()
+                if new and not dry_run:
+                    deliver(new)
+                    commit(users, new)
+            yield Batch(new, changed, len(made) - len(new))
+            consequence = "The current batch was not changed."
     finally:
         executor.shutdown(cancel_futures=True)
 
 
-def _in_advance(
-    usernames: Iterable[str], submit: Callable[[], "Future[tuple[str, str]]"]
-) -> Iterator[tuple[str, "Future[tuple[str, str]]"]]:
-    """Yield usernames with what is being made for them, keeping the threads busy beyond the next batch."""
-    pending: deque[tuple[str, Future[tuple[str, str]]]] = deque()
+def _approved(users: Mapping[str, "User"]) -> dict[str, "User"]:
+    return {name: user for name, user in users.items() if user.is_approved}
+
+
+def _check_complete(made: Mapping[str, _Made], found: Mapping[str, "User"]) -> None:
+    for name in made:
+        if name not in found:
+            raise UserNotFoundError(f"User `{printable(name)}` no longer exists, or is no longer approved.")
+
+
+def _hash_ahead(
+    usernames: Iterable[str], submit: Callable[[], "Future[_Made]"]
+) -> Iterator[tuple[str, "Future[_Made]"]]:
+    """Yield usernames with their hashes in progress, keeping the threads busy beyond the next batch."""
+    pending: deque[tuple[str, Future[_Made]]] = deque()
     for username in usernames:
         pending.append((username, submit()))
         if len(pending) > AHEAD:
@@ -115,11 +119,9 @@ def _in_advance(
     yield from pending
 
 
-def _batch(
-    making: Iterator[tuple[str, "Future[tuple[str, str]]"]], stop: Callable[[], object]
-) -> dict[str, tuple[str, str]]:
+def _next_batch(hashed: Iterator[tuple[str, "Future[_Made]"]], stop: Callable[[], bool]) -> dict[str, _Made]:
     made = {}
-    for username, future in islice(making, BATCH):
+    for username, future in islice(hashed, BATCH):
         made[username] = future.result()
         if stop():
             break

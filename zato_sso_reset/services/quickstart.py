@@ -1,4 +1,4 @@
-"""A server directory with a SQLite database and one user, for trying out, tests and CI."""
+"""A server directory with a SQLite database and one user, for trials, tests and CI."""
 
 import json
 import os
@@ -15,36 +15,39 @@ from importlib.resources import files
 from pathlib import Path
 
 from zato_sso_reset.domain.hashing import Pbkdf2Sha512Hasher
-from zato_sso_reset.errors import AlreadyExistsError, FileNotMadeError, printable
-from zato_sso_reset.files import new_private_file
+from zato_sso_reset.errors import AlreadyExistsError, FileNotMadeError
+from zato_sso_reset.files import create_private_file
 from zato_sso_reset.server.config import WELL_KNOWN_DATA
 from zato_sso_reset.server.secret_key import SecretKey
+from zato_sso_reset.text import printable
 
 EXPIRY_DAYS = 730
-"""What the `sso.conf` that is made here says."""
+"""The value in the template of `sso.conf`."""
 
 _QUOTES = ('"', "'", '"""', "'''")
-"""What a value of an INI file can stand in."""
+"""The quotes of INI files."""
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 
 
-def make_server(path: Path, username: str) -> Path:
-    """Make a server directory at `path` and return its absolute path; it is there whole, or not at all.
+def create_server(path: Path, username: str) -> Path:
+    """Create a complete server directory at `path`, or nothing at all, and return its absolute path.
 
-    The user is approved and has a password that nobody knows, so that it is reset first of all.
+    The user is approved and has a random password that is not shown: reset it first.
 
     Raises:
-        AlreadyExistsError: `path` is there already and is not an empty directory.
-        FileNotMadeError: it can't be made.
+        AlreadyExistsError: `path` exists and is not an empty directory.
+        FileNotMadeError: it can't be created.
     """
     path = Path(os.path.abspath(path))  # noqa: PTH100 a link in the path stays one
     shown = printable(str(path))
     if not str(path).isprintable() or "%(" in str(path) or all(quote in str(path) for quote in _QUOTES):
-        raise FileNotMadeError(f"`{shown}` has characters that a configuration file can't hold.")
+        raise FileNotMadeError(
+            f"`{shown}` has characters that are invalid in a configuration file.", "Use another path."
+        )
     try:
         if path.exists() and not (path.is_dir() and not any(path.iterdir())):
-            raise AlreadyExistsError(f"`{shown}` is there already, and not empty. Give another path.")
+            raise AlreadyExistsError(f"`{shown}` already exists and is not empty.", "Use another path.")
         path.parent.mkdir(parents=True, exist_ok=True)
         with tempfile.TemporaryDirectory(prefix=f".{path.name}.", dir=path.parent) as scratch:
             made = Path(scratch, "server")
@@ -53,15 +56,13 @@ def make_server(path: Path, username: str) -> Path:
             made.rename(path)
     except (OSError, sqlite3.Error) as error:
         reason = error.strerror if isinstance(error, OSError) else type(error).__name__
-        raise FileNotMadeError(f"`{shown}` can't be made: {reason}.") from None
+        raise FileNotMadeError(f"`{shown}` can't be created: {reason}.") from None
     return path
 
 
 def _fill(made: Path, path: Path, username: str) -> None:
-    """Write into `made` what is to be at `path`."""
-    from cryptography.fernet import Fernet
-
-    key = Fernet.generate_key().decode("ascii")
+    """Write the files into `made`, for their final location `path`."""
+    key = SecretKey.generate()
     secret_key = SecretKey(key)
     for folder in ("config/repo", "logs", "work"):
         (made / folder).mkdir(parents=True)
@@ -141,11 +142,11 @@ def _template(name: str, **values: str) -> str:
 
 
 def _quoted(value: str) -> str:
-    """Return a value of an INI file so that `#`, `,` and blanks in it stay."""
+    """Return a quoted value for an INI file, which preserves `#`, `,` and blanks."""
     quote = next(quote for quote in _QUOTES if quote not in value)
     return f"{quote}{value}{quote}"
 
 
 def _write(path: Path, text: str) -> None:
-    with new_private_file(path) as file:
+    with create_private_file(path) as file:
         file.write(text)

@@ -1,77 +1,40 @@
-"""Whom to reset: many users, looked up before anything is changed."""
+"""The selection of the users to reset, before anything is changed."""
 
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from functools import partial
-from itertools import islice
 from typing import TYPE_CHECKING
 
-from zato_sso_reset.errors import UserNotFoundError, printable
+from zato_sso_reset.errors import UserNotFoundError
+from zato_sso_reset.text import printable
 
 if TYPE_CHECKING:
-    from zato_sso_reset.database.engine import ODB
-    from zato_sso_reset.database.users import UserRepository
+    from zato_sso_reset.database.engine import Database
     from zato_sso_reset.domain.users import User
 
 PAGE = 500
-"""Users that are looked up at a time; SQLite before 3.32 takes no more than 999 values."""
+"""Users to look up at a time; SQLite before 3.32 accepts at most 999 parameters."""
 
 SHOWN = 10
-"""Users that an error names before it counts."""
-
-_END = b"\xff"
-"""No byte of UTF-8; a name that some database holds may have a NUL in it."""
-
-
-class Usernames:
-    """A list of usernames in little memory: a hundred thousand take a megabyte or two."""
-
-    def __init__(self) -> None:
-        self._text = bytearray()
-        self._count = 0
-
-    def append(self, username: str) -> None:
-        """Add a username."""
-        self._text += username.encode() + _END
-        self._count += 1
-
-    def __len__(self) -> int:
-        return self._count
-
-    def __iter__(self) -> Iterator[str]:
-        start = 0
-        while (end := self._text.find(_END, start)) >= 0:
-            yield self._text[start:end].decode()
-            start = end + 1
-
-    def repeated(self) -> Iterator[str]:
-        """Yield each username that has been there before, looking at a part of them all at a time."""
-        parts = 1 + min(len(self) // 10_000, 20)  # more would take longer than the look-up
-        for part in range(parts):
-            seen = set()
-            for name in self:
-                if hash(name) % parts == part:
-                    if name in seen:
-                        yield name
-                    seen.add(name)
+"""Users that an error names."""
 
 
 @dataclass
 class Selection:
-    """The users to reset, and those that were asked for and can't be."""
+    """The users to reset, and the requested ones that can't be reset."""
 
-    usernames: Usernames = field(default_factory=Usernames)
+    usernames: list[str] = field(default_factory=list)
     super_users: int = 0
     problems: list[str] = field(default_factory=list)
     problem_count: int = 0
 
     def add(self, user: "User") -> None:
-        """Take a user in."""
+        """Select a user."""
         self.usernames.append(user.username)
         self.super_users += user.is_super_user
 
     def refuse(self, username: str, problem: str) -> None:
-        """Note a user that can't be reset."""
+        """Record a user that can't be reset."""
         self.problem_count += 1
         if len(self.problems) < SHOWN:
             self.problems.append(f"`{printable(username, 80)}` ({problem})")
@@ -82,24 +45,26 @@ class Selection:
         return f"{self.problem_count} can't be reset: {', '.join(self.problems)}{more}"
 
 
-def select_listed(odb: "ODB", listed: Iterable[str], done: Collection[str] = ()) -> Selection:
-    """Look up usernames; those in `done` are left out.
+def select_listed(
+    database: "Database", listed: Iterable[str], already_reset: Collection[str] = ()
+) -> Selection:
+    """Look up usernames, without those that are `already_reset`.
 
     Raises:
         DatabaseError: the database can't be read.
     """
-    from zato_sso_reset.database.users import with_users
+    from zato_sso_reset.database.users import open_users
 
     selection = Selection()
-    asked = Usernames()
-    for name in listed:
-        asked.append(name)
-    again = set(asked.repeated())
-    for name in sorted(again):
-        selection.refuse(name, "there twice")
-    for names in _pages(name for name in _once(asked, again) if name not in done):
-        found = with_users(odb, partial(_find, names))
-        for name in names:
+    counts = Counter(listed)
+    for name in sorted(name for name, count in counts.items() if count > 1):
+        selection.refuse(name, "listed more than once")
+    names = [name for name in counts if name not in already_reset]
+    for start in range(0, len(names), PAGE):
+        page = names[start : start + PAGE]
+        with open_users(database) as users:
+            found = users.find(page, lock=False)
+        for name in page:
             user = found.get(name)
             if user is None:
                 selection.refuse(name, "no such user")
@@ -110,52 +75,30 @@ def select_listed(odb: "ODB", listed: Iterable[str], done: Collection[str] = ())
     return selection
 
 
-def select_all(odb: "ODB", exclude: Sequence[str], done: Collection[str] = ()) -> Selection:
-    """Look up all approved users but those in `exclude`, which must be there; those in `done` are left out.
+def select_all(
+    database: "Database", exclude: Sequence[str], already_reset: Collection[str] = ()
+) -> Selection:
+    """Look up all approved users, without `exclude` and without those that are `already_reset`.
 
     Raises:
-        UserNotFoundError: one in `exclude` is not there.
+        UserNotFoundError: a user in `exclude` does not exist.
         DatabaseError: the database can't be read.
     """
-    from zato_sso_reset.database.users import with_users
+    from zato_sso_reset.database.users import open_users
 
+    with open_users(database, read_only=True) as users:
+        excluded = users.find(exclude, lock=False)
+        for name in exclude:
+            if name not in excluded:
+                raise UserNotFoundError(f"No such user `{printable(name)}` to exclude.", users.suggest(name))
     selection = Selection()
-    known = with_users(odb, partial(_find, exclude))
-    for name in exclude:
-        if name not in known:
-            hint = with_users(odb, partial(_did_you_mean, name), reading=True)
-            raise UserNotFoundError(f"No such user `{printable(name)}`, who is to be excluded.{hint}")
     last = 0
-    while page := with_users(odb, partial(_page, last)):
+    while True:
+        with open_users(database) as users:
+            page = users.page(last, PAGE)
+        if not page:
+            return selection
         for user in page:
-            if user.username not in known and user.username not in done:
+            if user.username not in excluded and user.username not in already_reset:
                 selection.add(user)
         last = page[-1].id
-    return selection
-
-
-def _find(usernames: Sequence[str], users: "UserRepository") -> dict[str, "User"]:
-    return users.find(usernames, lock=False)
-
-
-def _page(after: int, users: "UserRepository") -> list["User"]:
-    return users.page(after, PAGE)
-
-
-def _did_you_mean(username: str, users: "UserRepository") -> str:
-    return users.did_you_mean(username)
-
-
-def _once(usernames: Iterable[str], repeated: Collection[str]) -> Iterator[str]:
-    seen = set()
-    for name in usernames:
-        if name not in seen:
-            yield name
-        if name in repeated:
-            seen.add(name)
-
-
-def _pages(names: Iterable[str]) -> Iterator[list[str]]:
-    iterator = iter(names)
-    while page := list(islice(iterator, PAGE)):
-        yield page

@@ -1,1 +1,1 @@
-"""The commands of `zato sso`, one module each."""
+"""The commands, one module each."""

@@ -2,45 +2,52 @@
 
 import sys
 from contextlib import suppress
+from logging import getLogger
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from zato_sso_reset.cli import options
-from zato_sso_reset.cli.audited import AuditedCommand
-from zato_sso_reset.signals import interruptible
+from zato_sso_reset.cli.command import AuditedCommand
+from zato_sso_reset.host.messages import HintedUsageError
+from zato_sso_reset.signals import keyboard_interrupts
 
 if TYPE_CHECKING:
-    from zato_sso_reset.audit.trail import Audit
-    from zato_sso_reset.cli.report import Report
+    from zato_sso_reset.audit.trail import Trail
+
+logger = getLogger(__name__)
 
 MAX_INPUT = 4096
-"""Bytes of stdin. Stock Zato takes passwords of at most 256 characters."""
+"""Bytes of stdin. Stock Zato accepts passwords of at most 256 characters."""
 
-_NOT_TO_BE_TYPED = "The password has a line end or control character, or is not UTF-8."
+_INVALID = "The password contains a line break, a control character or bytes that are not UTF-8."
 
 
 class _DiscreetCommand(AuditedCommand):
-    """A command whose unknown arguments are not shown: one of them may be the password."""
+    """A command that does not show unknown arguments, because one of them may be the password."""
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
-        """Parse, and tell of what is not understood without a word of it."""
+        """Parse arguments; report unknown ones without quoting them."""
         try:
             return super().parse_args(ctx, args)
         except (click.BadParameter, click.BadOptionUsage):
-            raise  # these name the parameter, or show what is none of a password
+            raise  # these quote only parameter names, or values that can't be the password
         except click.UsageError as error:
             near = " or ".join(f"`{option}`" for option in getattr(error, "possibilities", None) or ())
-        raise click.UsageError(
-            "There is an unknown option, or an argument too many. It is not shown, as it may be the password."
-            + (f" Did you mean {near}?" if near else " A username that begins with `-` goes after `--`."),
+        raise HintedUsageError(
+            "There is an unknown option or an extra argument, which is not shown: it may be the password.",
+            f"Did you mean {near}?" if near else "Write a username that begins with `-` after `--`.",
             ctx,
         )
 
 
-@click.command("change-user-password", cls=_DiscreetCommand)
-@options.one_user("text", "json")
-@click.option("--password-stdin", is_flag=True, help="Read the password from stdin, which is one line.")
+@click.command(
+    "change-user-password",
+    cls=_DiscreetCommand,
+    exit_codes=(1, 21, 22, 23, 69, 73, 74, 75, 76, 77, 78, 79),
+)
+@options.single_user("text", "json")
+@click.option("--password-stdin", is_flag=True, help="Read the password from stdin, as a single line.")
 @click.option(
     "--password",
     metavar="PASSWORD",
@@ -48,49 +55,51 @@ class _DiscreetCommand(AuditedCommand):
 )
 @click.pass_obj
 def change_user_password(
-    audit: "Audit", /, *, password_stdin: bool, password: str | None, **given: Any
+    trail: "Trail", /, *, password_stdin: bool, password: str | None, **given: Any
 ) -> None:
     """Change a user's password to one of your choice.
 
-    PATH is the directory of a Zato server, which may be running or not. The password is asked for, twice,
-    and not shown; or read from stdin. It must be one that the server's password policy takes.
+    PATH is the directory of a Zato server, which may be running or not. The command asks for the password
+    twice, without showing it, or reads it from stdin. The password must comply with the server's policy.
     """
     if password_stdin and password is not None:
-        raise click.UsageError("Give one of --password-stdin and --password.")
+        raise click.UsageError("Use either --password-stdin or --password.")
     if not (password_stdin or password is not None or (sys.stdin and sys.stdin.isatty())):
         raise click.UsageError("There is no terminal to ask on. Add --password-stdin.")
 
-    def choose(report: "Report") -> str:
+    def choose() -> str:
         if password is not None:
-            report.warn("--password shows the password to all users of this machine. Use --password-stdin.")
+            logger.warning(
+                "--password shows the password to all users of this machine. Use --password-stdin."
+            )
             return _checked(password)
-        return _checked(_from_stdin() if password_stdin else _asked_for())
+        return _checked(_from_stdin() if password_stdin else _prompt())
 
-    from zato_sso_reset.cli import set_password as one_user
+    from zato_sso_reset.cli.single_user import SingleUserRequest, outcome_as_json, set_password
 
-    one_user.set_password(
-        one_user.Request(**given),
-        audit,
+    set_password(
+        SingleUserRequest(**given),
+        trail,
         verb="change",
         to_store={"password_stdin": True} if password_stdin else {},
         choose=choose,
         formats={
-            "text": lambda done: f"Changed password for user `{done.new.user.username}`",
-            "json": lambda done: one_user.as_json(done, with_password=False),
+            "text": lambda outcome: f"Changed password for user `{outcome.new.user.username}`",
+            "json": lambda outcome: outcome_as_json(outcome, with_password=False),
         },
     )
 
 
-def _asked_for() -> str:
-    with interruptible(), suppress(UnicodeDecodeError):
+def _prompt() -> str:
+    with keyboard_interrupts(), suppress(UnicodeDecodeError):
         return str(click.prompt("New password", hide_input=True, confirmation_prompt=True, err=True))
-    raise click.UsageError(_NOT_TO_BE_TYPED)  # out here: that error holds what was typed
+    raise click.UsageError(_INVALID)  # the suppressed error holds the input
 
 
 def _from_stdin() -> str:
-    """Return what stdin has, without the end of its line; a key1 before it was taken already."""
+    """Return stdin without its line end; a key1 on the first line has already been read."""
     data = b""
-    with suppress(OSError):  # there is a stdin, but none to read from
+    with suppress(OSError):  # stdin may not be readable
         data = sys.stdin.buffer.read(MAX_INPUT + 1) if sys.stdin else b""
     if len(data) > MAX_INPUT:
         raise click.UsageError(f"The password on stdin is longer than {MAX_INPUT} bytes.")
@@ -98,9 +107,13 @@ def _from_stdin() -> str:
 
 
 def _checked(password: str) -> str:
-    """Return a password that could be typed at a login."""
+    """Return a password that can be typed at a login.
+
+    Raises:
+        click.UsageError: it is empty, or has control characters.
+    """
     if not password:
         raise click.UsageError("The password is empty.")
     if options.has_controls(password):
-        raise click.UsageError(_NOT_TO_BE_TYPED)
+        raise click.UsageError(_INVALID)
     return password

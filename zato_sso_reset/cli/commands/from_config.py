@@ -4,35 +4,39 @@ from pathlib import Path
 
 import click
 
-from zato_sso_reset.cli import command
+from zato_sso_reset.cli.command import Command
 from zato_sso_reset.cli.commands.change_user_password import change_user_password
 from zato_sso_reset.cli.commands.reset_user_password import reset_user_password
-from zato_sso_reset.errors import ConfigError, printable
-from zato_sso_reset.host.program import hand_over
+from zato_sso_reset.errors import ConfigError
+from zato_sso_reset.host.stock import hand_over
+from zato_sso_reset.text import printable
 
 _COMMANDS = {
     "sso_change_user_password": change_user_password,
     "sso_reset_user_password": reset_user_password,
 }
-"""What `command=` of a stored file may be, of ours."""
+"""Our commands, by their names in stored files."""
 
 
-@click.command("from-config", cls=command.Command)
+_EXIT_CODES = (1, *change_user_password.exit_codes)
+
+
+@click.command("from-config", cls=Command, exit_codes=_EXIT_CODES)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.pass_context
 def from_config(ctx: click.Context, file: Path) -> None:
     """Run a command again with the arguments that --store-config wrote to FILE.
 
-    A file of a command that is not one of ours is handed over to the stock zato.
+    A file for any other command is handed over to the stock zato.
     """
     arguments = _read(file)
     name = arguments.pop("command", "")
     if not name:
         raise ConfigError(
-            f"`{printable(str(file))}` has no `command=`: it is not what --store-config writes."
+            f"`{printable(str(file))}` has no `command=`.", "Use a file written by --store-config."
         )
     if name not in _COMMANDS:
-        hand_over(["from-config", str(file)], asked_for=name, known=_COMMANDS)
+        hand_over(["from-config", str(file)], name, known=_COMMANDS)
     stored = _COMMANDS[name]
     with stored.make_context(
         f"sso {stored.name}", _argv(stored, arguments, file), parent=ctx.parent
@@ -49,14 +53,14 @@ def _read(file: Path) -> dict[str, str]:
             name, equals, value = line.partition("=")
             if not equals:
                 raise ConfigError(
-                    f"`{printable(str(file))}`, line {number}: not `name=value`. Correct the line."
+                    f"`{printable(str(file))}`, line {number}: not `name=value`.", "Correct the line."
                 )
             arguments[name.strip()] = value
     return arguments
 
 
 def _argv(stored: click.Command, arguments: dict[str, str], file: Path) -> list[str]:
-    """Return what to give to the command: its options first, then `--` and its positional arguments."""
+    """Return the command's arguments: options, then `--` and positional arguments."""
     argv, positional = [], []
     for param in stored.params:
         value = arguments.pop(str(param.name), None)
@@ -68,11 +72,12 @@ def _argv(stored: click.Command, arguments: dict[str, str], file: Path) -> list[
             argv.append(param.opts[0])
         elif value not in {None, "False"}:
             raise ConfigError(
-                f"`{printable(str(file))}`: {param.name} is neither True nor False. Correct it."
+                f"`{printable(str(file))}`: {param.name} is neither True nor False.", "Correct it."
             )
     if arguments:
-        # Their names are not shown: in a file of another kind they may be secrets.
+        # Their names are not shown: in another kind of file, they may be secrets.
         raise ConfigError(
-            f"`{printable(str(file))}` has {len(arguments)} line(s) that `{stored.name}` does not take."
+            f"`{printable(str(file))}` has {len(arguments)} line(s) that `{stored.name}` does not accept.",
+            "Remove them.",
         )
     return [*argv, "--", *positional]

@@ -2,16 +2,18 @@
 
 import shutil
 import sys
+from logging import getLogger
 from pathlib import Path
 
 import click
 
-from zato_sso_reset.cli import command, options
-from zato_sso_reset.cli.delivery import Result
-from zato_sso_reset.cli.report import read_server, reporting
+from zato_sso_reset.cli import options
+from zato_sso_reset.cli.command import Command
+
+logger = getLogger(__name__)
 
 
-@click.command("password-status", cls=command.Command)
+@click.command("password-status", cls=Command, exit_codes=(22, 23, 69, 73, 74, 75, 77, 78))
 @options.path_argument
 @click.argument(
     "username", type=options.username_type, required=False, shell_complete=options.complete_username
@@ -20,7 +22,7 @@ from zato_sso_reset.cli.report import read_server, reporting
     "--within",
     type=options.days_or_0,
     metavar="DAYS",
-    help="Only passwords that are expired, or expire within so many days.",
+    help="Show only passwords that are expired, or expire within so many days.",
 )
 @options.output_option("table", "json", "csv")
 @options.store_log_option
@@ -32,32 +34,35 @@ def password_status(
     within: int | None,
     output: str,
     store_log: bool,
-    verbose: bool,
+    verbose: bool,  # noqa: ARG001 the base class reads it
 ) -> None:
     """Show the state of users' passwords, by expiry.
 
-    PATH is the directory of a Zato server, which may be running or not. With USERNAME, it tells of that
-    user alone. Nothing is changed.
+    PATH is the directory of a Zato server, which may be running or not. With USERNAME, only that user is
+    shown. Nothing is changed.
     """
-    result = Result(sys.stdout, otherwise="Run the command again.")
-    command.leave_no_core_dump()
-    from zato_sso_reset.cli import formats
-    from zato_sso_reset.database.engine import ODB
-    from zato_sso_reset.services.reset import utc_now
+    from zato_sso_reset.cli.delivery import Stdout
+
+    stdout = Stdout(sys.stdout)
+    from zato_sso_reset.cli.formats import to_csv, to_json, to_table
+    from zato_sso_reset.cli.report import execution_log
+    from zato_sso_reset.cli.server import read_server
+    from zato_sso_reset.database.engine import Database
+    from zato_sso_reset.services.passwords import utc_now
     from zato_sso_reset.services.status import password_statuses
 
     now = utc_now()
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
-    with reporting(verbose=verbose, store_log=store_log, now=now) as report:
-        server = read_server(path, report)
-        odb = ODB(server.database)
-        report.note(f"Database: {odb.name}.")
-        pages = password_statuses(server, odb, username=username, within=within, now=now)
+    with execution_log(now if store_log else None):
+        server = read_server(path)
+        database = Database(server.database)
+        logger.info("Database: %s.", database.name)
+        pages = password_statuses(server, database, username=username, within=within, now=now)
         if output == "json":
-            texts = formats.to_json(pages)
+            texts = to_json(pages)
         elif output == "csv":
-            texts = formats.to_csv(pages)
+            texts = to_csv(pages)
         else:
-            texts = formats.to_table(pages, width)
+            texts = to_table(pages, width)
         for text in texts:
-            result.stream(text)
+            stdout.stream(text)

@@ -6,12 +6,13 @@ from pathlib import Path
 
 import click
 
-from zato_sso_reset.cli import command, options
-from zato_sso_reset.cli.delivery import Result
-from zato_sso_reset.host.program import say
+from zato_sso_reset.cli import options
+from zato_sso_reset.cli.command import Command
+from zato_sso_reset.errors import OutputError
+from zato_sso_reset.host.messages import print_line
 
 
-@click.command("quickstart", cls=command.Command)
+@click.command("quickstart", cls=Command, exit_codes=(20, 73, 74))
 @options.path_argument
 @click.option(
     "--username",
@@ -19,17 +20,27 @@ from zato_sso_reset.host.program import say
     metavar="USERNAME",
     default="user1",
     show_default=True,
-    help="The user to make.",
+    help="The user to create.",
 )
 def quickstart(path: Path, username: str) -> None:
-    """Make a server directory with a SQLite database and a user, to try things out.
+    """Create a server directory with a SQLite database and a user, for trials.
 
-    PATH must not exist, or be an empty directory. The command to run next is printed to stdout.
+    PATH must not exist, or must be an empty directory. The next command to run is printed to stdout.
     """
-    result = Result(sys.stdout, otherwise="The server directory was made all the same.")
-    from zato_sso_reset.services.quickstart import make_server
+    from zato_sso_reset.cli.delivery import Stdout
 
-    made = make_server(path, username)
-    say(f"Made a server directory with the user `{username}`, whose password nobody knows. Next, run:")
+    stdout = Stdout(sys.stdout)
+    from zato_sso_reset.services.quickstart import create_server
+
+    created = create_server(path, username)
+    print_line(
+        f"Created a server directory with the user `{username}`, who has a random password. Next, run:"
+    )
     arguments = ["--"] if username.startswith("-") else []
-    result.write_line(shlex.join(["zato", "sso", "reset-user-password", *arguments, str(made), username]))
+    try:
+        stdout.write_line(
+            shlex.join(["zato", "sso", "reset-user-password", *arguments, str(created), username])
+        )
+    except OutputError as error:
+        error.message += " The server directory was created."
+        raise

@@ -5,32 +5,34 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zato_sso_reset.cli import options
-from zato_sso_reset.cli.audited import AuditedCommand
+from zato_sso_reset.cli.command import AuditedCommand
 
 if TYPE_CHECKING:
-    from zato_sso_reset.audit.trail import Audit
+    from zato_sso_reset.audit.trail import Trail
 
 
-@click.command("reset-user-password", cls=AuditedCommand)
-@options.one_user("text", "json", "password")
+@click.command(
+    "reset-user-password", cls=AuditedCommand, exit_codes=(21, 22, 23, 69, 73, 74, 75, 76, 77, 78, 79)
+)
+@options.single_user("text", "json", "password")
 @click.pass_obj
-def reset_user_password(audit: "Audit", /, **given: Any) -> None:
-    """Change a user's password to a generated one.
+def reset_user_password(trail: "Trail", /, **given: Any) -> None:
+    """Reset a user's password to a generated one.
 
     PATH is the directory of a Zato server, which may be running or not. The password of USERNAME is
-    replaced by one of 192 random bits, which is printed to stdout once and can't be had again.
+    replaced by one with 192 random bits, which is printed once and cannot be recovered.
     """
-    from zato_sso_reset.cli import set_password as one_user
+    from zato_sso_reset.cli.single_user import SingleUserRequest, outcome_as_json, set_password
 
-    one_user.set_password(
-        one_user.Request(**given),
-        audit,
+    set_password(
+        SingleUserRequest(**given),
+        trail,
         verb="reset",
         formats={
-            "text": lambda done: (
-                f"Password for user `{done.new.user.username}` reset to `{done.new.password}`"
+            "text": lambda outcome: (
+                f"Password for user `{outcome.new.user.username}` reset to `{outcome.new.password}`"
             ),
-            "json": one_user.as_json,
-            "password": lambda done: done.new.password,
+            "json": outcome_as_json,
+            "password": lambda outcome: outcome.new.password,
         },
     )

@@ -1,0 +1,282 @@
+"""The command that resets many users' passwords."""
+
+import gc
+import json
+import os
+import sys
+from collections.abc import Collection, Sequence
+from contextlib import ExitStack, closing, redirect_stdout
+from dataclasses import dataclass, field
+from logging import getLogger
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO
+
+import click
+
+from zato_sso_reset.audit.operator import user_at_host
+from zato_sso_reset.cli.command import describe_changes
+from zato_sso_reset.cli.delivery import Delivery, Stdout
+from zato_sso_reset.cli.json_lines import JsonLinesFile, check_new
+from zato_sso_reset.cli.progress import progress_bar
+from zato_sso_reset.cli.report import NOTICE, execution_log
+from zato_sso_reset.cli.server import read_server
+from zato_sso_reset.cli.users_file import read_usernames
+from zato_sso_reset.domain.access import AccessChanged, AccessChanges
+from zato_sso_reset.errors import CommitRefusedError, CommitUnknownError, UserNotFoundError, ZatoError
+from zato_sso_reset.server.config import ServerConfig
+from zato_sso_reset.services.bulk_reset import Batch, reset_user_passwords
+from zato_sso_reset.services.passwords import utc_now
+from zato_sso_reset.services.resume import Delivered, without_void_lines
+from zato_sso_reset.services.selection import Selection, select_all, select_listed
+from zato_sso_reset.signals import deferred_signals
+from zato_sso_reset.text import printable
+
+if TYPE_CHECKING:
+    from zato_sso_reset.audit.trail import Trail
+    from zato_sso_reset.database.engine import Database
+    from zato_sso_reset.domain.users import NewPassword
+
+logger = getLogger(__name__)
+
+
+class StoppedError(ZatoError):
+    """A signal stopped the command after a batch."""
+
+    def __init__(self, message: str, hint: str, signal_number: int) -> None:
+        super().__init__(message, hint)
+        self.exit_code = 128 + signal_number
+
+
+@dataclass(frozen=True)
+class BulkRequest:
+    """The arguments and options of the command."""
+
+    path: Path
+    users_from: BinaryIO | None
+    all_users: bool
+    exclude: tuple[str, ...]
+    output_file: Path
+    expiry: int | None
+    must_change: bool | None
+    jobs: int | None
+    skip_missing: bool
+    yes: bool
+    dry_run: bool
+    resume: bool
+    unlock: bool
+    disable_totp: bool
+    revoke_access: bool
+    store_log: bool
+    verbose: bool
+
+    @property
+    def to_stdout(self) -> bool:
+        """Whether the passwords go to stdout."""
+        return str(self.output_file) == "-"
+
+    @property
+    def access(self) -> AccessChanges:
+        """The changes to make besides the passwords."""
+        return AccessChanges(self.unlock, self.disable_totp, self.revoke_access, user_at_host())
+
+    @property
+    def reset_options(self) -> dict[str, Any]:
+        """The options of the service."""
+        return {
+            "expiry": self.expiry,
+            "must_change": self.must_change,
+            "access": self.access,
+            "jobs": self.jobs or _cores(),
+            "skip_missing": self.skip_missing or self.all_users,
+            "dry_run": self.dry_run,
+        }
+
+    @property
+    def how_to_continue(self) -> str:
+        """The hint for an interrupted run."""
+        return f"Run the command again {'for the other users' if self.to_stdout else 'with --resume'}."
+
+    def check_usage(self) -> None:
+        """Check that the options go together.
+
+        Raises:
+            click.UsageError: they do not.
+        """
+        if (self.users_from is not None) == self.all_users or (self.exclude and self.users_from):
+            raise click.UsageError(
+                "Use either --users-from FILE, or --all with any number of --exclude USERNAME."
+            )
+        if self.resume and self.to_stdout:
+            raise click.UsageError("--resume continues a file, but --output-file is stdout.")
+        if not (self.yes or self.dry_run or (sys.stdin and sys.stdin.isatty())):
+            raise click.UsageError("There is no terminal to ask on. Add --yes.")
+
+
+@dataclass
+class Tally:
+    """The number of users reset so far, of those that no longer existed, and the other changes."""
+
+    total: int
+    reset: int = 0
+    missing: int = 0
+    changed: AccessChanged = field(default_factory=AccessChanged)
+
+    def __str__(self) -> str:
+        return f"{self.done} of {self.total} users are done."
+
+    @property
+    def done(self) -> int:
+        """The number of users that a --resume need not look at."""
+        return self.reset + self.missing
+
+    def add(self, batch: Batch) -> None:
+        """Count a batch."""
+        self.reset += len(batch.new)
+        self.missing += batch.missing
+        self.changed += batch.changed
+
+
+def reset_passwords(request: BulkRequest, trail: "Trail") -> None:
+    """Reset the requested users' passwords.
+
+    Raises:
+        ZatoError: the current batch was not changed, unless it is a `CommitUnknownError`.
+    """
+    request.check_usage()
+    stdout = Stdout(sys.stdout) if request.to_stdout else None
+    from zato_sso_reset.database.engine import Database
+
+    gc.freeze()
+    gc.enable()  # unlike a single reset, this takes long enough to need it
+    with execution_log(utc_now() if request.store_log else None), ExitStack() as stack:
+        if not (request.resume or stdout):
+            check_new(request.output_file)
+        server = read_server(request.path, trail)
+        database = Database(server.database)
+        logger.info("Database: %s.", database.name)
+        delivered = Delivered(utc_now())
+        if request.resume:
+            file = stack.enter_context(closing(JsonLinesFile(request.output_file, resume=True)))
+            delivered = without_void_lines(file.read(), server, database)
+        usernames = _select(request, database, delivered.usernames)
+        if request.dry_run:
+            _try_first(request, server, database, usernames)
+            return
+        delivery: Delivery
+        if stdout:
+            delivery = stdout
+        elif request.resume:
+            _cut_void_lines(file, delivered)
+            delivery = file
+        else:
+            delivery = stack.enter_context(closing(JsonLinesFile(request.output_file, resume=False)))
+        stack.callback(delivery.warn_of_readers)
+        _reset(request, trail, server, database, usernames=usernames, delivery=delivery)
+
+
+def _select(request: BulkRequest, database: "Database", already_reset: Collection[str]) -> list[str]:
+    """Return the users to reset, once the operator has confirmed them."""
+    if request.users_from:
+        selection = select_listed(database, read_usernames(request.users_from), already_reset)
+    else:
+        selection = select_all(database, request.exclude, already_reset)
+    if selection.problems:
+        problems = selection.describe_problems()
+        if not request.skip_missing:
+            raise UserNotFoundError(f"{problems}.", "Correct the list, or add --skip-missing.")
+        logger.warning("%s. They are left out; a user listed more than once is reset once.", problems)
+    _confirm(request, selection)
+    return selection.usernames
+
+
+def _confirm(request: BulkRequest, selection: Selection) -> None:
+    total = len(selection.usernames)
+    users = f"{total} user(s), {selection.super_users} of them super-user(s)"
+    if not total and not request.resume:
+        raise UserNotFoundError("There is no user to reset.")
+    if request.dry_run:
+        logger.log(NOTICE, "Would reset the passwords of %s. Nothing was changed.", users)
+    elif total and not request.yes:
+        with redirect_stdout(sys.stderr):  # Click writes more than the question
+            click.confirm(f"Reset the passwords of {users}?", abort=True, err=True)
+
+
+def _try_first(
+    request: BulkRequest, server: ServerConfig, database: "Database", usernames: Sequence[str]
+) -> None:
+    batches = reset_user_passwords(
+        server, database, usernames[:1], deliver=lambda _: None, stop=lambda: False, **request.reset_options
+    )
+    for _ in batches:
+        pass
+
+
+def _reset(
+    request: BulkRequest,
+    trail: "Trail",
+    server: ServerConfig,
+    database: "Database",
+    *,
+    usernames: Sequence[str],
+    delivery: Delivery,
+) -> None:
+    """Reset users batch by batch, and record each in the audit trail."""
+    changes = describe_changes(must_change=request.must_change, access=request.access)
+    tally = Tally(len(usernames))
+
+    def deliver(new: Sequence["NewPassword"]) -> None:
+        delivery.write_line("\n".join(json.dumps(each.record()) for each in new))
+
+    with progress_bar(tally.total) as bar, deferred_signals() as signals:
+        try:
+            for batch in reset_user_passwords(
+                server,
+                database,
+                usernames,
+                deliver=deliver,
+                stop=lambda: bool(signals),
+                **request.reset_options,
+            ):
+                for new in batch.new:
+                    trail.changed(changes, new.user.username)
+                tally.add(batch)
+                bar.update(len(batch.new) + batch.missing)
+        except CommitRefusedError as error:
+            delivery.withdraw()
+            error.hint = f"{tally} {request.how_to_continue}"
+            raise
+        except CommitUnknownError as error:
+            for username in error.usernames:
+                trail.changed(changes, username, outcome="unknown")
+            error.hint = f"{tally} {request.how_to_continue}"
+            raise
+        except ZatoError as error:
+            if tally.done:
+                error.hint = f"{error.hint} {tally} {request.how_to_continue}".lstrip()
+            raise
+    if signals and tally.done < tally.total:
+        raise StoppedError(f"Stopped. {tally}", request.how_to_continue, signals[-1])
+    _report(tally, request.access)
+
+
+def _report(tally: Tally, access: AccessChanges) -> None:
+    if tally.missing:
+        logger.warning(
+            "%s user(s) no longer exist or are no longer approved. They were left out.", tally.missing
+        )
+    logger.log(NOTICE, "Reset the passwords of %s user(s).", tally.reset)
+    if changed := tally.changed.describe(access):
+        logger.log(NOTICE, "Also changed: %s.", changed)
+
+
+def _cut_void_lines(file: JsonLinesFile, delivered: Delivered) -> None:
+    """Cut off lines that were not stored; copy them if nothing shows that the file is this server's."""
+    if delivered.void:
+        copied = "" if delivered.usernames else f" They are kept in `{printable(str(file.copy()))}`."
+        logger.warning("The last %s line(s) were never stored, and are replaced.%s", delivered.void, copied)
+    file.cut(delivered.end)
+
+
+def _cores() -> int:
+    """Return the number of cores that this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

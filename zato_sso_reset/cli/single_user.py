@@ -1,0 +1,143 @@
+"""The commands that set one user's password."""
+
+import json
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import asdict, dataclass
+from logging import getLogger
+from pathlib import Path
+from types import MappingProxyType
+from typing import TYPE_CHECKING
+
+from zato_sso_reset.audit.operator import user_at_host
+from zato_sso_reset.cli.command import describe_changes
+from zato_sso_reset.cli.delivery import Delivery, OutputFile, Stdout
+from zato_sso_reset.cli.report import NOTICE, execution_log, store_arguments
+from zato_sso_reset.cli.server import read_server
+from zato_sso_reset.domain.access import AccessChanges
+from zato_sso_reset.errors import CommitRefusedError, FileNotMadeError
+
+if TYPE_CHECKING:
+    from zato_sso_reset.audit.trail import Trail
+    from zato_sso_reset.services.reset import Outcome
+
+logger = getLogger(__name__)
+
+
+@dataclass(frozen=True)
+class SingleUserRequest:
+    """The arguments and options of `options.single_user`."""
+
+    path: Path
+    username: str
+    store_log: bool
+    verbose: bool
+    store_config: bool
+    expiry: int | None
+    must_change: bool | None
+    output: str
+    output_file: Path | None
+    dry_run: bool
+    unlock: bool
+    disable_totp: bool
+    revoke_access: bool
+
+    @property
+    def access(self) -> AccessChanges:
+        """The changes to make besides the password."""
+        return AccessChanges(self.unlock, self.disable_totp, self.revoke_access, user_at_host())
+
+
+def set_password(
+    request: SingleUserRequest,
+    trail: "Trail",
+    *,
+    verb: str,
+    formats: Mapping[str, Callable[["Outcome"], str]],
+    choose: Callable[[], str] | None = None,
+    to_store: Mapping[str, object] = MappingProxyType({}),
+) -> None:
+    """Set the password that `choose` returns, or a generated one, and deliver it in one of `formats`.
+
+    `to_store` are additional arguments for --store-config.
+    """
+    delivery: Delivery = OutputFile(request.output_file) if request.output_file else Stdout(sys.stdout)
+    # The following modules open files, so they are imported after stdout has been checked.
+    from zato_sso_reset.services.passwords import utc_now
+    from zato_sso_reset.services.reset import reset_user_password
+
+    now = utc_now()
+    with execution_log(now if request.store_log else None):
+        if request.store_config:
+            store_arguments(f"sso_{verb}_user_password", {**_given(request), **to_store}, now=now)
+        server = read_server(request.path, trail)
+        try:
+            outcome = reset_user_password(
+                server,
+                request.username,
+                chosen=choose() if choose else None,
+                expiry=request.expiry,
+                must_change=request.must_change,
+                access=request.access,
+                dry_run=request.dry_run,
+                deliver=lambda outcome: delivery.write_line(formats[request.output](outcome)),
+            )
+        except CommitRefusedError:
+            delivery.withdraw()
+            raise
+        if not request.dry_run:
+            trail.changed(describe_changes(must_change=request.must_change, access=request.access))
+        _report(request, outcome, verb)
+        if not (choose or request.dry_run):
+            delivery.warn_of_readers()
+        for warning in outcome.warnings:
+            logger.warning("%s", warning)
+
+
+def outcome_as_json(outcome: "Outcome", *, with_password: bool = True) -> str:
+    """Return an outcome as a JSON object."""
+    record = {**outcome.new.record(), "is_locked": outcome.is_locked, "warnings": list(outcome.warnings)}
+    if not with_password:
+        del record["password"]
+    return json.dumps(record)
+
+
+def _report(request: SingleUserRequest, outcome: "Outcome", verb: str) -> None:
+    changed = outcome.changed.describe(request.access)
+    if not request.dry_run:
+        logger.info("User `%s` has the new password.", request.username)
+        if changed:
+            logger.log(NOTICE, "Also changed: %s.", changed)
+        return
+    record = outcome.new.record()
+    logger.log(
+        NOTICE,
+        "Would %s the password of user `%s`: it expires at %s, and %s be changed at the next login. "
+        "Nothing was changed.",
+        verb,
+        request.username,
+        record["password_expiry"],
+        "must" if record["must_change"] else "need not",
+    )
+    if changed:
+        logger.log(NOTICE, "Would also change: %s.", changed)
+
+
+def _given(request: SingleUserRequest) -> dict[str, object]:
+    """Return the arguments that were given."""
+    given: dict[str, object] = {}
+    for name, value in asdict(request).items():
+        if isinstance(value, Path):
+            given[name] = _absolute(value)
+        elif name == "must_change" or (value is not False and (name, value) != ("output", "text")):
+            given[name] = value
+    return given
+
+
+def _absolute(path: Path) -> Path:
+    try:
+        return path.absolute()
+    except OSError as error:
+        raise FileNotMadeError(
+            f"The current directory can't be determined: {error.strerror}.", "Change to another directory."
+        ) from None

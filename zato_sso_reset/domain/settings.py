@@ -1,0 +1,73 @@
+"""Settings, as the domain layer reads them."""
+
+import re
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from zato_sso_reset.errors import ConfigError
+
+
+@dataclass(frozen=True)
+class Setting:
+    """A value and its source, for messages. The value may be secret: neither `repr` nor an error shows it."""
+
+    value: object = field(repr=False)
+    source: str
+
+    def integer(self, minimum: int, maximum: int = 2**32 - 1) -> int:
+        """Return the value as a whole number.
+
+        Raises:
+            ConfigError: it is not a whole number from `minimum` to `maximum`.
+        """
+        number = self.value
+        # No number in any range has more than ten digits: a longer text is never converted.
+        if isinstance(number, str) and re.fullmatch("[0-9]{1,10}", number):
+            number = int(number)
+        if isinstance(number, int) and not isinstance(number, bool) and minimum <= number <= maximum:
+            return number
+        raise ConfigError(f"{self.source} is not a whole number from {minimum} to {maximum}.", "Correct it.")
+
+    def boolean(self) -> bool:
+        """Return the value as a boolean.
+
+        Raises:
+            ConfigError: it is neither `True` nor `False`.
+        """
+        if str(self.value) not in {"True", "False"}:
+            raise ConfigError(f"{self.source} is neither True nor False.", "Correct it.")
+        return str(self.value) == "True"
+
+    def text(self) -> str:
+        """Return the value as text.
+
+        Raises:
+            ConfigError: it is a list, because it contains a comma and is not quoted.
+        """
+        if not isinstance(self.value, str):
+            raise ConfigError(f"{self.source} is not text.", "Quote the value.")
+        return self.value
+
+    def required_text(self) -> str:
+        """Return the value as text that is not empty.
+
+        Raises:
+            ConfigError: it is a list, or empty.
+        """
+        if not self.text():
+            raise ConfigError(f"{self.source} is empty.", "Set a value.")
+        return self.text()
+
+
+class Settings(Protocol):
+    """The settings of a server."""
+
+    def find(self, section: str, key: str) -> Setting | None:
+        """Return a setting, or None if no source has it."""
+
+    def get(self, section: str, key: str) -> Setting:
+        """Return a setting.
+
+        Raises:
+            ConfigError: no source has it.
+        """

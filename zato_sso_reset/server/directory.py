@@ -1,0 +1,62 @@
+"""Directories of Zato servers, and what users mistake for them."""
+
+import json
+from pathlib import Path
+
+from zato_sso_reset.errors import ConfigError, NotAServerError, PermissionDeniedError
+from zato_sso_reset.files import read_text
+from zato_sso_reset.text import did_you_mean, printable
+
+
+def find_repo(path: Path) -> Path:
+    """Return the folder of a server's configuration files.
+
+    Raises:
+        NotAServerError: `path` is not a server's directory; the hint names what it is instead.
+        PermissionDeniedError: it may not be read.
+    """
+    repo = path / "config" / "repo"
+    try:
+        if (repo / "secrets.conf").exists() and _component(path) == "SERVER":
+            return repo
+        hint = _describe(path)
+    except PermissionError:
+        raise PermissionDeniedError(
+            f"`{printable(str(path))}` may not be read.", "Run as the server's own user."
+        ) from None
+    except OSError as error:
+        hint = f"{error.strerror}."
+    raise NotAServerError(f"No server found at `{printable(str(path))}`.", hint)
+
+
+def servers_in(folder: Path) -> list[str]:
+    """Return the names of the folders in `folder` that are servers."""
+    found = (secrets.parents[2] for secrets in folder.glob("*/config/repo/secrets.conf"))
+    return sorted(child.name for child in found if _component(child) == "SERVER")
+
+
+def _component(path: Path) -> str:
+    """Return the component that `.zato-info` names; without that file, it is a server."""
+    info = path / ".zato-info"
+    if not info.exists():
+        return "SERVER"
+    try:
+        return str(json.loads(read_text(info))["component"])
+    except (ValueError, TypeError, KeyError, RecursionError, ConfigError, PermissionDeniedError):
+        return "SERVER"
+
+
+def _describe(path: Path) -> str:
+    if not path.exists():
+        siblings = {name: str(path.with_name(name)) for name in servers_in(path.parent)}
+        return f"There is no such directory. {did_you_mean(path.name, siblings)}".rstrip()
+    if not path.is_dir():
+        return "It is a file; use the server's directory."
+    for parent in path.absolute().parents:
+        if (parent / "config" / "repo" / "secrets.conf").exists() and _component(parent) == "SERVER":
+            return f"Did you mean `{printable(str(parent))}`?"
+    if (path / "config" / "repo" / "secrets.conf").exists():
+        return f"It is a component of another kind: {printable(_component(path), 40).lower()}."
+    if servers := servers_in(path):
+        return "There are servers inside: " + ", ".join(f"`{printable(name)}`" for name in servers) + "."
+    return "It has no `config/repo/secrets.conf`."

@@ -1,0 +1,75 @@
+"""Passwords for one server: generated or chosen, checked, hashed and sealed."""
+
+import os
+from collections.abc import Callable
+from datetime import datetime, timezone
+from logging import getLogger
+
+from zato_sso_reset.domain.generator import PasswordGenerator
+from zato_sso_reset.domain.hashing import configured_hasher
+from zato_sso_reset.domain.policy import PasswordPolicy
+from zato_sso_reset.errors import PasswordRefusedError
+from zato_sso_reset.server.config import ServerConfig
+
+logger = getLogger(__name__)
+
+
+def utc_now() -> datetime:
+    """Return the current time as Zato stores it: naive UTC."""
+    return datetime.now(timezone.utc).replace(tzinfo=None)
+
+
+class PasswordMaker:
+    """Makes passwords that one server accepts."""
+
+    def __init__(self, server: ServerConfig, random_bytes: Callable[[int], bytes] = os.urandom) -> None:
+        """Read the server's settings.
+
+        Raises:
+            ConfigError: a setting is missing or malformed.
+        """
+        self._hasher = configured_hasher(server.settings)
+        self._policy = PasswordPolicy.from_settings(server.settings)
+        self._generator = PasswordGenerator(self._policy, random_bytes)
+        self._seal = server.secret_key.seal if is_encrypted(server) else str
+        logger.info(
+            "Hash: %s, %s with the secret key.",
+            self._hasher,
+            "sealed" if is_encrypted(server) else "not sealed",
+        )
+
+    def make(self, chosen: str | None = None) -> tuple[str, str]:
+        """Return the chosen password, or a generated one, and the text to store for it.
+
+        Raises:
+            PasswordRefusedError: the server's policy refuses the chosen password, or every generated one.
+        """
+        password = self._generator.generate() if chosen is None else self._check(chosen)
+        return password, self._seal(self._hasher.hash(password))
+
+    def _check(self, chosen: str) -> str:
+        if refusal := self._policy.refusal(chosen):
+            raise PasswordRefusedError(
+                f"The server's password policy refuses this password: {refusal}.", "Choose another."
+            )
+        return chosen
+
+
+def is_encrypted(server: ServerConfig) -> bool:
+    """Return whether a server's hashes are sealed with its secret key.
+
+    Raises:
+        ConfigError: the setting is missing or is not a boolean.
+    """
+    return server.settings.get("main", "encrypt_password").boolean()
+
+
+def hash_reader(server: ServerConfig) -> Callable[[str], str]:
+    """Return a function that returns the hash in a stored password, or raises ConfigError.
+
+    Raises:
+        ConfigError: the setting for sealed hashes is missing or is not a boolean.
+    """
+    if not is_encrypted(server):
+        return str
+    return lambda stored: server.secret_key.unseal(stored, "The stored password")

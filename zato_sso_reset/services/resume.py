@@ -1,0 +1,82 @@
+"""The resumption of an interrupted bulk reset."""
+
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime
+from typing import TYPE_CHECKING
+
+from zato_sso_reset.domain.hashing import verify
+from zato_sso_reset.errors import ConfigError
+from zato_sso_reset.server.config import ServerConfig
+from zato_sso_reset.services.passwords import hash_reader
+
+if TYPE_CHECKING:
+    from zato_sso_reset.database.engine import Database
+
+
+@dataclass
+class DeliveredBatch:
+    """Lines with the same `password_expiry`, which were delivered together, and their offset in the file."""
+
+    offset: int = 0
+    password_expiry: str = ""
+    passwords: dict[str, str] = field(default_factory=dict, repr=False)
+
+
+@dataclass
+class Delivered:
+    """The content of a file: all usernames, the last two batches, the offset after the last complete line.
+
+    `written_at` is the time of the last change to the file, in naive UTC. `void` is the number of lines
+    after `end` that were not stored.
+    """
+
+    written_at: datetime
+    usernames: set[str] = field(default_factory=set)
+    previous: DeliveredBatch = field(default_factory=DeliveredBatch)
+    last: DeliveredBatch = field(default_factory=DeliveredBatch)
+    end: int = 0
+    void: int = 0
+
+
+def without_void_lines(delivered: Delivered, server: ServerConfig, database: "Database") -> Delivered:
+    """Return `delivered` without its last batch, if the database did not store that.
+
+    Raises:
+        ConfigError: the lines belong to another server.
+        DatabaseError: the database can't be read.
+    """
+    last, previous = delivered.last.passwords, delivered.previous.passwords
+    if not last or was_stored(server, database, last, written_at=delivered.written_at):
+        return delivered
+    if previous and not was_stored(server, database, previous, written_at=delivered.written_at):
+        raise ConfigError(
+            "The last passwords of --output-file belong to another server.", "Use the PATH of that server."
+        )
+    usernames = delivered.usernames - last.keys()
+    return replace(delivered, usernames=usernames, end=delivered.last.offset, void=len(last))
+
+
+def was_stored(
+    server: ServerConfig, database: "Database", delivered: Mapping[str, str], *, written_at: datetime
+) -> bool:
+    """Return whether a delivered batch was stored, or all its users changed their passwords since.
+
+    `delivered` has passwords by username. A batch is stored as a whole or not at all: one user with another
+    password that is older than the delivery at `written_at` (naive UTC) shows that it was not.
+
+    Raises:
+        DatabaseError: the database can't be read.
+    """
+    from zato_sso_reset.database.users import open_users
+
+    read_hash = hash_reader(server)
+    # Only locking waits for a COMMIT that is still on its way.
+    with open_users(database) as users:
+        found = users.find(list(delivered), lock=True)
+    for user in found.values():
+        with suppress(ConfigError):
+            if verify(delivered[user.username], read_hash(user.password)):
+                return True
+    return all(user.set_at > written_at for user in found.values())

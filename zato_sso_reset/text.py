@@ -1,0 +1,17 @@
+"""Text for people: escaping, and suggestions for mistyped names."""
+
+from collections.abc import Mapping
+
+
+def printable(text: str, limit: int = 200) -> str:
+    """Return `text` safe for a terminal: unprintable characters escaped, at most `limit` characters."""
+    escaped = "".join(c if c.isprintable() else c.encode("unicode_escape").decode("ascii") for c in text)
+    return escaped if len(escaped) <= limit else escaped[:limit] + "..."
+
+
+def did_you_mean(wanted: str, known: Mapping[str, str]) -> str:
+    """Return a sentence that suggests the values of the nearest keys, at most three, or an empty text."""
+    from difflib import get_close_matches
+
+    near = " or ".join(f"`{printable(known[key])}`" for key in get_close_matches(wanted, known))
+    return f"Did you mean {near}?" if near else ""
