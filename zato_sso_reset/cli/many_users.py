@@ -4,6 +4,7 @@ import gc
 import json
 import os
 import sys
+from collections import Counter
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack, closing, redirect_stdout
 from dataclasses import dataclass, field
@@ -21,7 +22,7 @@ from zato_sso_reset.cli.progress import progress_bar
 from zato_sso_reset.cli.report import NOTICE, execution_log
 from zato_sso_reset.cli.server import read_server
 from zato_sso_reset.cli.users_file import read_usernames
-from zato_sso_reset.domain.access import AccessChanged, AccessChanges
+from zato_sso_reset.domain.access import AccessChanges, describe
 from zato_sso_reset.errors import CommitRefusedError, CommitUnknownError, UserNotFoundError, ZatoError
 from zato_sso_reset.server.config import ServerConfig
 from zato_sso_reset.services.bulk_reset import Batch, reset_user_passwords
@@ -119,7 +120,7 @@ class Tally:
     total: int
     reset: int = 0
     missing: int = 0
-    changed: AccessChanged = field(default_factory=AccessChanged)
+    changed: Counter[str] = field(default_factory=Counter)
 
     def __str__(self) -> str:
         return f"{self.done} of {self.total} users are done."
@@ -133,7 +134,7 @@ class Tally:
         """Count a batch."""
         self.reset += len(batch.new)
         self.missing += batch.missing
-        self.changed += batch.changed
+        self.changed.update(batch.changed)
 
 
 def reset_passwords(request: BulkRequest, trail: "Trail") -> None:
@@ -256,16 +257,16 @@ def _reset(
             raise
     if signals and tally.done < tally.total:
         raise StoppedError(f"Stopped. {tally}", request.how_to_continue, signals[-1])
-    _report(tally, request.access)
+    _report(tally)
 
 
-def _report(tally: Tally, access: AccessChanges) -> None:
+def _report(tally: Tally) -> None:
     if tally.missing:
         logger.warning(
             "%s user(s) no longer exist or are no longer approved. They were left out.", tally.missing
         )
     logger.log(NOTICE, "Reset the passwords of %s user(s).", tally.reset)
-    if changed := tally.changed.describe(access):
+    if changed := describe(tally.changed):
         logger.log(NOTICE, "Also changed: %s.", changed)
 
 

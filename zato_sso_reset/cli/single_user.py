@@ -14,7 +14,7 @@ from zato_sso_reset.cli.command import describe_changes
 from zato_sso_reset.cli.delivery import Delivery, OutputFile, Stdout
 from zato_sso_reset.cli.report import NOTICE, execution_log, store_arguments
 from zato_sso_reset.cli.server import read_server
-from zato_sso_reset.domain.access import AccessChanges
+from zato_sso_reset.domain.access import AccessChanges, describe
 from zato_sso_reset.errors import CommitRefusedError, FileNotMadeError
 
 if TYPE_CHECKING:
@@ -103,7 +103,7 @@ def outcome_as_json(outcome: "Outcome", *, with_password: bool = True) -> str:
 
 
 def _report(request: SingleUserRequest, outcome: "Outcome", verb: str) -> None:
-    changed = outcome.changed.describe(request.access)
+    changed = describe(outcome.changed)
     if not request.dry_run:
         logger.info("User `%s` has the new password.", request.username)
         if changed:

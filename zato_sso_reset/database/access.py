@@ -1,6 +1,6 @@
 """Account access in the database: locks, TOTP, sessions, reset links, linked accounts."""
 
-from collections.abc import Collection, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -8,7 +8,7 @@ from sqlalchemy import Connection, TableClause, delete, false, func, literal, or
 
 from zato_sso_reset.database.schema import check_transactions, columns_of
 from zato_sso_reset.database.tables import attributes, linked_accounts, links, sessions, users
-from zato_sso_reset.domain.access import Access, AccessChanged, AccessChanges
+from zato_sso_reset.domain.access import Access, AccessChanges
 from zato_sso_reset.errors import DatabaseUnavailableError
 
 if TYPE_CHECKING:
@@ -47,45 +47,45 @@ class AccessRepository:
         totp, *counts = self._connection.execute(query.where(users.c.id == user.id)).one()
         return Access(user.is_locked, bool(totp), *counts)
 
-    def change(self, of: Sequence["User"], changes: AccessChanges, now: datetime) -> AccessChanged:
-        """Apply `changes` to these users, and return the number of each.
+    def change(self, of: Sequence["User"], changes: AccessChanges, now: datetime) -> dict[str, int]:
+        """Apply `changes` to these users, and return the number of each requested change, by its name.
 
         Raises:
             DatabaseUnavailableError: the database lacks the column for one, or could not roll it back.
         """
         if not (changes.unlock or changes.disable_totp or changes.revoke_access):
-            return AccessChanged()
+            return {}
         of_revoking = (sessions, attributes, links) if changes.revoke_access else ()
         check_transactions(self._connection, [table.name for table in (users, *of_revoking)])
         # A column that may not be read exists all the same, and must not be skipped.
-        there = columns_of(self._connection, readable=False)
-        unlocked = totp_disabled = 0
+        existing = columns_of(self._connection, readable=False)
+        changed = {}
         if changes.unlock:
             values = {"is_locked": False, "locked_time": now, "locked_by": changes.by}
-            unlocked = self._run(update(users).where(_locked(of)).values(values))
+            changed["users unlocked"] = self._run(update(users).where(_locked(of)).values(values))
         if changes.disable_totp:
-            if _TOTP not in there:
+            if _TOTP not in existing:
                 raise DatabaseUnavailableError(
                     "This database belongs to a Zato version without TOTP.", "Leave out --disable-totp."
                 )
-            totp_disabled = self._run(update(users).where(_with_totp(of)).values(is_totp_enabled=False))
-        revoked = self._revoke(of, now, there) if changes.revoke_access else (0, 0)
-        return AccessChanged(unlocked, totp_disabled, *revoked)
+            disable = update(users).where(_with_totp(of)).values(is_totp_enabled=False)
+            changed["TOTP turned off"] = self._run(disable)
+        if changes.revoke_access:
+            changed["sessions removed"] = self._remove_sessions(of)
+            has_links = _LINKS in existing
+            changed["password-reset links invalidated"] = self._expire_links(of, now) if has_links else 0
+        return changed
 
-    def _revoke(
-        self, of: Sequence["User"], now: datetime, there: Collection[tuple[str, str]]
-    ) -> tuple[int, int]:
-        """Remove sessions with their attributes, and invalidate links; return the number of each."""
-        voided = 0
+    def _remove_sessions(self, of: Sequence["User"]) -> int:
         of_sessions = attributes.c.ust.in_(select(sessions.c.ust).where(_sessions(of)))
         by_index = attributes.c.user_id.in_([user.user_id for user in of])
         self._run(delete(attributes).where(by_index, of_sessions))  # SQLite does not cascade by itself
-        ended = self._run(delete(sessions).where(_sessions(of)))
-        if _LINKS in there:
-            past = now - PAST
-            valid = update(links).where(_links(of, now))
-            voided = self._run(valid.values(expiration_time=past, reset_key_exp_time=past))
-        return ended, voided
+        return self._run(delete(sessions).where(_sessions(of)))
+
+    def _expire_links(self, of: Sequence["User"], now: datetime) -> int:
+        past = now - PAST
+        valid = update(links).where(_links(of, now))
+        return self._run(valid.values(expiration_time=past, reset_key_exp_time=past))
 
     def check(self, of: Sequence["User"], changes: AccessChanges, now: datetime) -> None:
         """Check that the database kept `changes`, which a trigger may undo silently.

@@ -1,5 +1,7 @@
 """The meaning of database errors, in our own words: the drivers' messages hold parameters."""
 
+from collections.abc import Mapping, Sequence
+
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 
 from zato_sso_reset.errors import (
@@ -11,23 +13,15 @@ from zato_sso_reset.errors import (
 
 _Meaning = tuple[type[DatabaseError], str, str]
 
-_BUSY = (DatabaseBusyError, "is locked by another process", "Try again.")
+_BUSY = DatabaseBusyError, "is locked by another process", "Try again."
 _DENIED = (
     DatabaseDeniedError,
     "may not be changed by this user",
     "Grant the privilege, or use another user.",
 )
-_LOGIN = (
-    DatabaseDeniedError,
-    "refuses the user or password",
-    "Correct them in the server's configuration.",
-)
-_UNREACHABLE = (DatabaseUnavailableError, "can't be reached", "Check that it runs, and its address.")
-_NOT_FOUND = (
-    DatabaseUnavailableError,
-    "does not exist",
-    "Correct its name in the server's configuration.",
-)
+_LOGIN = DatabaseDeniedError, "refuses the user or password", "Correct the server's configuration."
+_UNREACHABLE = DatabaseUnavailableError, "can't be reached", "Check that it runs, and its address."
+_NOT_FOUND = DatabaseUnavailableError, "does not exist", "Correct its name in the server's configuration."
 _NO_TABLE = (
     DatabaseUnavailableError,
     "has no zato_sso_user table like Zato's",
@@ -38,41 +32,25 @@ _NOT_SQLITE = (
     "is damaged or not a SQLite file",
     "Correct db_name, or restore the file.",
 )
-_DISK = (DatabaseUnavailableError, "can't be written to: the disk is full or fails", "Free some space.")
-_NO_TLS = (
-    DatabaseUnavailableError,
-    "does not offer the TLS that [sql] url requires",
-    "Enable TLS in the database.",
-)
-_OTHER = (DatabaseUnavailableError, "can't be used", "Look into the database's own log.")
+_DISK = DatabaseUnavailableError, "can't be written to: the disk is full or fails", "Free some space."
+_NO_TLS = DatabaseUnavailableError, "does not offer the TLS that [sql] url requires", "Enable TLS there."
+_OTHER = DatabaseUnavailableError, "can't be used", "Look into the database's own log."
 
-_CODES: dict[object, _Meaning] = {
-    # PostgreSQL, SQLSTATE
-    "40001": _BUSY,  # serialization failure
-    "40P01": _BUSY,  # deadlock
-    "55P03": _BUSY,  # lock timeout
-    "25006": _DENIED,  # read-only transaction
-    "42501": _DENIED,  # insufficient privilege
-    "42P01": _NO_TABLE,
-    "42703": _NO_TABLE,  # a column
-    # MySQL and MariaDB, errno
-    1205: _BUSY,  # lock wait timeout
-    1213: _BUSY,  # deadlock
-    1142: _DENIED,  # the table
-    1143: _DENIED,  # the column
-    1290: _DENIED,  # the server is read-only
-    1792: _DENIED,  # the transaction is read-only
-    1836: _DENIED,  # the server is in read-only mode
-    1044: _LOGIN,  # no right to the database
-    1045: _LOGIN,  # wrong user or password
-    1698: _LOGIN,  # wrong authentication plugin
-    1049: _NOT_FOUND,
-    1054: _NO_TABLE,  # a column
-    1146: _NO_TABLE,
-    2003: _UNREACHABLE,
-    2006: _UNREACHABLE,
-    2013: _UNREACHABLE,
+_MEANINGS: Mapping[_Meaning, Sequence[object]] = {
+    # serialization failure, deadlock, lock timeout (PostgreSQL); lock wait timeout, deadlock (MySQL)
+    _BUSY: ("40001", "40P01", "55P03", 1205, 1213),
+    # read-only transaction, no privilege; privilege on table, column; read-only server, transaction, mode
+    _DENIED: ("25006", "42501", 1142, 1143, 1290, 1792, 1836),
+    # MySQL: no right to the database, wrong user or password, wrong authentication plugin
+    _LOGIN: (1044, 1045, 1698),
+    _NOT_FOUND: (1049,),
+    # table, column
+    _NO_TABLE: ("42P01", "42703", 1146, 1054),
+    _UNREACHABLE: (2003, 2006, 2013),
 }
+
+_CODES = {code: meaning for meaning, codes in _MEANINGS.items() for code in codes}
+"""The meanings of PostgreSQL's SQLSTATEs (texts) and of MySQL's error numbers."""
 
 _PHRASES: dict[str, _Meaning] = {
     # SQLite's messages are constant, and Python 3.10 has no error codes

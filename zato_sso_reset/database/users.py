@@ -11,7 +11,7 @@ from zato_sso_reset.database.access import AccessRepository
 from zato_sso_reset.database.engine import Database
 from zato_sso_reset.database.schema import check_transactions
 from zato_sso_reset.database.tables import users
-from zato_sso_reset.domain.access import AccessChanged, AccessChanges
+from zato_sso_reset.domain.access import AccessChanges
 from zato_sso_reset.domain.users import APPROVED, NewPassword, User
 from zato_sso_reset.errors import DatabaseUnavailableError, UserNotFoundError
 from zato_sso_reset.text import did_you_mean, printable
@@ -88,7 +88,7 @@ class UserRepository:
         found = self._connection.scalars(query.limit(CANDIDATES))
         return [username for username in found if username.startswith(prefix)][:COMPLETIONS]
 
-    def store(self, new: Sequence[NewPassword], access: AccessChanges) -> AccessChanged:
+    def store(self, new: Sequence[NewPassword], access: AccessChanges) -> dict[str, int]:
         """Change the access and the passwords of users, and check that the database kept the changes.
 
         Raises:

@@ -1,5 +1,6 @@
 """Account access beyond the password: lock, TOTP, sessions, reset links."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 
 
@@ -48,29 +49,6 @@ class Access:
         return found
 
 
-@dataclass(frozen=True)
-class AccessChanged:
-    """The numbers of users unlocked and with TOTP turned off, sessions removed and links invalidated."""
-
-    unlocked: int = 0
-    totp_disabled: int = 0
-    sessions_ended: int = 0
-    links_voided: int = 0
-
-    def __add__(self, other: "AccessChanged") -> "AccessChanged":
-        return AccessChanged(
-            self.unlocked + other.unlocked,
-            self.totp_disabled + other.totp_disabled,
-            self.sessions_ended + other.sessions_ended,
-            self.links_voided + other.links_voided,
-        )
-
-    def describe(self, changes: AccessChanges) -> str:
-        """Return the counts of the requested `changes`, or an empty text if none was requested."""
-        counts = {
-            "users unlocked": self.unlocked if changes.unlock else None,
-            "TOTP turned off": self.totp_disabled if changes.disable_totp else None,
-            "sessions removed": self.sessions_ended if changes.revoke_access else None,
-            "password-reset links invalidated": self.links_voided if changes.revoke_access else None,
-        }
-        return ", ".join(f"{what}: {count}" for what, count in counts.items() if count is not None)
+def describe(changed: Mapping[str, int]) -> str:
+    """Return what was changed, as text."""
+    return ", ".join(f"{what}: {count}" for what, count in changed.items())

@@ -8,7 +8,7 @@ from itertools import islice
 from logging import getLogger
 from typing import TYPE_CHECKING
 
-from zato_sso_reset.domain.access import NO_CHANGES, AccessChanged, AccessChanges
+from zato_sso_reset.domain.access import NO_CHANGES, AccessChanges
 from zato_sso_reset.domain.expiry import ExpiryPolicy
 from zato_sso_reset.domain.users import NewPassword
 from zato_sso_reset.errors import UserNotFoundError
@@ -38,7 +38,7 @@ class Batch:
     """A committed batch: the new passwords, the other changes, the number of users that no longer exist."""
 
     new: Sequence[NewPassword]
-    changed: AccessChanged
+    changed: Mapping[str, int]
     missing: int
 
 
@@ -87,7 +87,7 @@ def reset_user_passwords(
                     NewPassword(user, *made[name], set_at, expires_at, must_change)
                     for name, user in found.items()
                 ]
-                changed = users.store(new, access) if new else AccessChanged()
+                changed = users.store(new, access) if new else {}
                 if new and not dry_run:
                     deliver(new)
                     commit(users, new)

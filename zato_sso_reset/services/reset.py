@@ -1,13 +1,13 @@
 """The reset of one user's password."""
 
 import os
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
 from datetime import datetime
 from logging import getLogger
 
-from zato_sso_reset.domain.access import NO_CHANGES, AccessChanged, AccessChanges
+from zato_sso_reset.domain.access import NO_CHANGES, AccessChanges
 from zato_sso_reset.domain.expiry import ExpiryPolicy
 from zato_sso_reset.domain.users import NewPassword
 from zato_sso_reset.server.config import ServerConfig
@@ -24,7 +24,7 @@ class Outcome:
 
     new: NewPassword
     is_locked: bool
-    changed: AccessChanged
+    changed: Mapping[str, int]
     warnings: Sequence[str]
 
 
