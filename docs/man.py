@@ -7,6 +7,7 @@ from pathlib import Path
 import click
 import tomli
 
+from zato_sso_reset.cli.command import Command
 from zato_sso_reset.host.program import zato
 
 PROJECT = Path(__file__).parents[1]
@@ -17,6 +18,9 @@ FILES = {
     "PATH/config/repo/sso.toml": "Optional: what overrides `sso.conf` for this program alone.",
 }
 """Of every command that is given a PATH."""
+
+
+GROUP_EXIT_CODES = {0, 1, 2}
 
 
 def main() -> None:
@@ -62,7 +66,10 @@ def lines(name: str, ctx: click.Context, names: list[str]) -> Iterator[str]:
     yield from section("OPTIONS", dict(option.get_help_record(ctx) for option in options))
     table = (PROJECT / "docs" / "exit-codes.md").read_text("utf-8")
     codes = re.findall(r"^\| (\d+) \| (.+?) \| ?(.*?) ?\|$", table, re.MULTILINE)
-    entries = {code: " ".join(sentence(text) for text in texts if text) for code, *texts in codes}
+    own = command.exit_codes if isinstance(command, Command) else GROUP_EXIT_CODES
+    entries = {
+        code: " ".join(sentence(text) for text in texts if text) for code, *texts in codes if int(code) in own
+    }
     yield from section("EXIT STATUS", entries)
     if any(param.name == "path" for param in command.params):
         yield from section("FILES", FILES)
