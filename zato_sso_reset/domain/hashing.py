@@ -18,7 +18,7 @@ MAX_ROUNDS = 2**31 - 1
 
 _PBKDF2_SHA512 = re.compile(
     r"\$pbkdf2-sha512\$(?P<rounds>[1-9][0-9]{0,9})"
-    r"\$(?:[./A-Za-z0-9]{4})*(?:[./A-Za-z0-9]{2,3})?\$[./A-Za-z0-9]{86}"
+    r"\$(?P<salt>(?:[./A-Za-z0-9]{4})*(?:[./A-Za-z0-9]{2,3})?)\$(?P<checksum>[./A-Za-z0-9]{86})"
 )
 
 _ARGON2ID = re.compile(
@@ -28,7 +28,7 @@ _ARGON2ID = re.compile(
 
 
 class PasswordHasher(Protocol):
-    """Hashes and verifies passwords with one scheme; a hash is ASCII text with its scheme and parameters."""
+    """Hashes passwords with one scheme; a hash is ASCII text that includes scheme and parameters."""
 
     scheme: ClassVar[str]
     """The name of the scheme in `sso.toml`."""
@@ -39,12 +39,6 @@ class PasswordHasher(Protocol):
 
     def hash(self, password: str) -> str:
         """Return a hash of `password`, encoded as UTF-8, with a new random salt."""
-
-    def verify(self, password: str, hashed: str) -> bool:
-        """Return whether `hashed` is a hash of `password` with this scheme."""
-
-    def identify(self, hashed: str) -> bool:
-        """Return whether `hashed` is of this scheme."""
 
 
 @dataclass(frozen=True)
@@ -73,19 +67,6 @@ class Pbkdf2Sha512Hasher:
         salt = self.random_bytes(self.salt_size)
         checksum = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, self.rounds)
         return f"$pbkdf2-sha512${self.rounds}${_ab64encode(salt)}${_ab64encode(checksum)}"
-
-    def verify(self, password: str, hashed: str) -> bool:
-        """Return whether `hashed` is a hash of `password`, with any rounds and salt."""
-        if not self.identify(hashed):
-            return False
-        _, _, rounds, salt, expected = hashed.split("$")
-        checksum = hashlib.pbkdf2_hmac("sha512", password.encode(), _ab64decode(salt), int(rounds))
-        return hmac.compare_digest(checksum, _ab64decode(expected))
-
-    def identify(self, hashed: str) -> bool:
-        """Return whether `hashed` is a well-formed PBKDF2-SHA512 hash."""
-        match = _PBKDF2_SHA512.fullmatch(hashed)
-        return match is not None and int(match["rounds"]) <= MAX_ROUNDS
 
 
 @dataclass(frozen=True)
@@ -120,35 +101,28 @@ class Argon2idHasher:
 
         with suppress(HashingError):
             return Argon2(self.time_cost, self.memory_cost, self.parallelism).hash(password)
-        raise ConfigError(
-            f"There is not enough memory for [hash_secret] memory_cost={self.memory_cost}.", "Lower it."
-        )
-
-    def verify(self, password: str, hashed: str) -> bool:
-        """Return whether `hashed` is a hash of `password`, with any parameters."""
-        from argon2 import PasswordHasher as Argon2
-        from argon2.exceptions import VerificationError
-
-        try:
-            return self.identify(hashed) and Argon2().verify(hashed, password)
-        except (ValueError, VerificationError):
-            return False
-
-    def identify(self, hashed: str) -> bool:
-        """Return whether `hashed` is an Argon2id hash."""
-        return hashed.startswith("$argon2id$")
+        raise ConfigError(f"Not enough memory for [hash_secret] memory_cost={self.memory_cost}.", "Lower it.")
 
 
 def verify(password: str, hashed: str) -> bool:
-    """Return whether `hashed`, of either scheme, is a hash of `password`."""
-    hashers: tuple[PasswordHasher, ...] = (Pbkdf2Sha512Hasher(rounds=1), Argon2idHasher())
-    return any(hasher.verify(password, hashed) for hasher in hashers)
+    """Return whether `hashed`, of either scheme and with any parameters, is a hash of `password`."""
+    if match := _match_pbkdf2(hashed):
+        salt, rounds = _ab64decode(match["salt"]), int(match["rounds"])
+        checksum = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, rounds)
+        return hmac.compare_digest(checksum, _ab64decode(match["checksum"]))
+    from argon2 import PasswordHasher as Argon2
+    from argon2.exceptions import VerificationError
+
+    try:
+        return hashed.startswith("$argon2id$") and Argon2().verify(hashed, password)
+    except (ValueError, VerificationError):
+        return False
 
 
 def hasher_of(hashed: str) -> PasswordHasher | None:
     """Return a hasher with the scheme and costs of `hashed`, or None if they can't be recognised."""
-    if Pbkdf2Sha512Hasher(rounds=1).identify(hashed):
-        return Pbkdf2Sha512Hasher(rounds=int(hashed.split("$")[2]))
+    if match := _match_pbkdf2(hashed):
+        return Pbkdf2Sha512Hasher(rounds=int(match["rounds"]))
     if match := _ARGON2ID.fullmatch(hashed):
         return Argon2idHasher(**{name: int(cost) for name, cost in match.groupdict().items()})
     return None
@@ -190,6 +164,11 @@ def configured_hasher(settings: Settings) -> PasswordHasher:
         )
     source = settings.get("hash_secret", "scheme").source
     raise ConfigError(f"{source} is an unknown scheme.", 'Use "pbkdf2_sha512" or "argon2id".')
+
+
+def _match_pbkdf2(hashed: str) -> re.Match[str] | None:
+    match = _PBKDF2_SHA512.fullmatch(hashed)
+    return match if match and int(match["rounds"]) <= MAX_ROUNDS else None
 
 
 def _parameter(settings: Settings, key: str, default: int, minimum: int, maximum: int) -> int:
