@@ -17,10 +17,13 @@ from zato_sso_reset.errors import printable
 from zato_sso_reset.services.status import PasswordStatus
 
 times = st.datetimes(min_value=datetime(1000, 1, 1))  # noqa: DTZ001 Zato's times are naive
+names = st.tuples(st.sampled_from(["=", "+", "-", "@", "'", ""]), st.text(min_size=1, max_size=190)).map(
+    "".join
+)
 numbers = st.none() | st.integers(1, 2**32)
 statuses = st.builds(
     PasswordStatus,
-    username=st.text(min_size=1, max_size=191),
+    username=names,
     approval_status=st.sampled_from(["approved", "before_decision"]),
     password_last_set=times,
     password_expiry=times,
@@ -97,6 +100,13 @@ class TestCsv:
             assert row[0].removeprefix("'") == printable(status.username, 2000).removeprefix("'")
             assert not row[0].startswith(("=", "+", "-", "@"))
             assert row[9] == str(status.days_left)
+
+    @pytest.mark.parametrize("first", ["=", "+", "-", "@"])
+    def test_name_that_begins_as_a_formula_gets_an_apostrophe(self, first: str) -> None:
+        """A spreadsheet shows such a name as text."""
+        _, row = csv.reader(io.StringIO("".join(to_csv([[replace(STATUS, username=f"{first}1+1")]]))))
+
+        assert row[0] == f"'{first}1+1"
 
 
 class TestTable:

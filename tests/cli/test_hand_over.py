@@ -2,6 +2,7 @@
 
 import os
 import shutil
+import time
 from collections.abc import Callable
 from pathlib import Path
 from subprocess import CompletedProcess
@@ -333,3 +334,40 @@ class TestLoop:
 
         assert (done.returncode, done.stderr) == (0, "")
         assert done.stdout.startswith("zato-sso-reset ")
+
+    @pytest.mark.parametrize(
+        ("last", "exit_code"),
+        [((0, 4), 7), ((0, 5), 1), ((50, 4), 7), ((50, 5), 1), ((70, 5), 7), ((70, 999), 7)],
+    )
+    def test_sixth_hand_over_within_a_minute_is_refused(
+        self,
+        stand_in: Callable[[str], Path],
+        process: Process,
+        monkeypatch: pytest.MonkeyPatch,
+        last: tuple[int, int],
+        exit_code: int,
+    ) -> None:
+        """Five in a row are allowed; a minute after the last, the count begins again."""
+        stand_in(TELLS)
+        seconds_ago, hand_overs = last
+        monkeypatch.setenv("ZATO_HANDED_OVER", f"{int(time.time()) - seconds_ago} {hand_overs}")
+
+        assert process("start").returncode == exit_code
+
+    @pytest.mark.parametrize(("mark", "count"), [("{now} 4", "5"), ("{then} 4", "1"), ("", "1")])
+    def test_hand_over_passes_its_time_and_count_on(
+        self,
+        stand_in: Callable[[str], Path],
+        process: Process,
+        monkeypatch: pytest.MonkeyPatch,
+        mark: str,
+        count: str,
+    ) -> None:
+        """The next hand-over in the chain learns how many there were."""
+        stand_in('echo "$ZATO_HANDED_OVER"')
+        begun = int(time.time())
+        monkeypatch.setenv("ZATO_HANDED_OVER", mark.format(now=begun, then=begun - 70))
+        moment, passed_on = process("start").stdout.split()
+
+        assert passed_on == count
+        assert begun <= int(moment) <= time.time()

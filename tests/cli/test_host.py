@@ -248,6 +248,30 @@ class TestProgram:
         assert (ended.value.code, capsys.readouterr().out) == (0, VERSION_LINE)
         assert signal.getsignal(signal.SIGINT) is handler
 
+    @pytest.mark.parametrize(
+        ("ignored", "expected"), [(False, (-signal.SIGINT, "", "")), (True, (0, VERSION_LINE, ""))]
+    )
+    def test_ctrl_c_during_the_import_of_click_prints_no_traceback(
+        self, *, ignored: bool, expected: tuple[int, str, str]
+    ) -> None:
+        """Ctrl-C ends the program at once, unless SIGINT was ignored from the start."""
+        code = (
+            "import os, signal, sys\n"
+            "class Finder:\n"
+            "    def find_spec(self, name, path=None, target=None):\n"
+            "        if name == 'click':\n"
+            "            os.kill(os.getpid(), signal.SIGINT)\n"
+            f"if {ignored}: signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
+            "sys.meta_path.insert(0, Finder())\n"
+            "from zato_sso_reset.__main__ import main\n"
+            "assert 'click' not in sys.modules\n"
+            "main()\n"
+        )
+        argv = [sys.executable, "-c", code, "--version"]
+        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+
+        assert (done.returncode, done.stdout, done.stderr) == expected
+
     def test_command_leaves_sigint_as_it_was(self, handler: object, invoke: Invoke) -> None:
         """A command that has failed leaves the signal to its caller."""
         assert invoke(*RESET, "PATH", "user1").exit_code == 23

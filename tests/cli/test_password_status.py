@@ -141,6 +141,21 @@ class TestPasswordStatus:
         assert len(tell(server, "--within", 9999999)) == len(USERS) + 2
         assert tell(server, "user1", "--within", 5) == []
 
+    @pytest.mark.parametrize(
+        ("seconds", "never_changed"), [(-6, False), (-5, True), (0, True), (5, True), (6, False)]
+    )
+    def test_password_set_within_five_seconds_of_the_sign_up_is_the_first(
+        self, sqlite_server: Server, tell: Tell, seconds: int, *, never_changed: bool
+    ) -> None:
+        """The two times may differ a little, either way, where nobody has changed the password."""
+        last_set = in_days(-9)
+        signed_up = str(datetime.fromisoformat(last_set) - timedelta(seconds=seconds))
+        insert_user(sqlite_server, 11, "new", {"password_last_set": last_set, "sign_up_time": signed_up})
+
+        [user] = tell(sqlite_server, "new")
+
+        assert user["never_changed"] is never_changed
+
     def test_works_on_3_0(self, server: Server, tell: Tell, invoke: Invoke) -> None:
         """TOTP is unknown where a Zato 3.0 has no column of it."""
         make_3_0(server.database)

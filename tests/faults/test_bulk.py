@@ -176,6 +176,36 @@ class TestDatabase:
         assert set(names(OUT.read_text())) == {"user1", "locked1"}
         assert_valid(server, OUT.read_text())
 
+    @pytest.mark.parametrize("options", [("--all",), ("--users-from", "users", "--skip-missing")])
+    @pytest.mark.parametrize("server", ["postgresql", "mysql"], indirect=True)
+    def test_user_whose_name_changes_case_is_left_out(
+        self, server: Server, invoke: Invoke, do_harm: Harm, options: tuple[str, ...]
+    ) -> None:
+        """MySQL's collation still finds the user, who is nevertheless not the one that was selected."""
+        rename = "UPDATE zato_sso_user SET username = 'MIXEDCASE' WHERE username = 'MixedCase'"
+        do_harm(1, lambda: server.database.run(rename))
+        Path("users").write_text("user1\nlocked1\nMixedCase\nchanging1\n")
+        done = invoke(*bulk_arguments(server, *options, "--yes", output=OUT))
+
+        assert (done.exit_code, done.stdout) == (0, "")
+        assert "1 user(s) went meanwhile" in done.stderr
+        assert set(names(OUT.read_text())) == {"user1", "locked1", "changing1"}
+        assert_valid(server, OUT.read_text())
+
+    @pytest.mark.parametrize("server", ["postgresql", "mysql"], indirect=True)
+    def test_user_whose_name_changes_case_is_missing(
+        self, server: Server, invoke: Invoke, do_harm: Harm
+    ) -> None:
+        """Without --skip-missing, that user ends the run like one who was removed."""
+        rename = "UPDATE zato_sso_user SET username = 'MIXEDCASE' WHERE username = 'MixedCase'"
+        do_harm(1, lambda: server.database.run(rename))
+        Path("users").write_text("user1\nlocked1\nMixedCase\nchanging1\n")
+        done = invoke(*bulk_arguments(server, "--users-from", "users", "--yes", output=OUT))
+
+        assert (done.exit_code, done.stdout) == (22, "")
+        assert "`MixedCase`. So far, 2 of 4 users are done." in done.stderr
+        assert_valid(server, OUT.read_text())
+
     @pytest.mark.parametrize("server", ["postgresql", "mysql"], indirect=True)
     def test_row_is_locked(self, server: Server, invoke: Invoke, do_harm: Harm, resume: Resume) -> None:
         """The batches before stand, and --resume does the rest once the lock is gone."""
@@ -211,6 +241,19 @@ class TestKilled:
         assert done.stderr.startswith("Warning: The last 2 line(s) were never stored, and are replaced.\n")
         assert OUT.read_text().startswith("".join(lines[:2]))
         assert_done(server, done)
+
+    @pytest.mark.parametrize("server", ["mysql"], indirect=True)
+    def test_user_whose_name_changes_case_before_resume_is_not_found(
+        self, server: Server, start_bulk: Start, resume: Resume
+    ) -> None:
+        """The lines of the batch are checked by exact name, though the collation finds another."""
+        start_bulk(server, "after-line:SIGKILL:1").go_on()
+        server.database.run("UPDATE zato_sso_user SET username = 'USER1' WHERE username = 'user1'")
+        done = resume(server)
+
+        assert (done.exit_code, done.stdout) == (0, "")
+        assert set(names(OUT.read_text())) == {"USER1", "locked1", "MixedCase", "changing1"}
+        assert_valid(server, OUT.read_text())
 
     @pytest.mark.parametrize("server", ["sqlite"], indirect=True)
     def test_after_the_commit(self, server: Server, start_bulk: Start, resume: Resume) -> None:

@@ -3,7 +3,9 @@
 import os
 import resource
 import subprocess
+import sys
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
@@ -11,7 +13,7 @@ from click.testing import Result
 
 from tests.conftest import AUDIT, ZATO
 from tests.databases import PASSWORD
-from tests.faults.conftest import Running, environment, start_struck
+from tests.faults.conftest import environment, start_struck
 from tests.faults.loops import printed_password
 from tests.servers import OLD, Server
 from tests.syslog import Listener, unix_listener
@@ -319,8 +321,8 @@ class TestChosen:
         assert "RuntimeError at test_leaks.py" in done.stderr
         assert CHOSEN not in done.stderr
 
-    def test_is_in_no_core(self, sqlite_server: Server) -> None:
-        """Nor in any other file: a process that is to dump core leaves none."""
+    def test_no_file_holds_it_after_a_signal_that_dumps_core(self, sqlite_server: Server) -> None:
+        """The process leaves nothing in the current directory."""
         unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
         password = Path("password")
         password.write_text(CHOSEN)
@@ -339,19 +341,95 @@ class TestChosen:
         assert list(Path.cwd().iterdir()) == []
 
 
+MEMORY = """
+import ctypes, resource, sys
+from zato_sso_reset.__main__ import main
+PR_GET_DUMPABLE = 3
+prctl = ctypes.CDLL(None).prctl
+def read():
+    return prctl(PR_GET_DUMPABLE), resource.getrlimit(resource.RLIMIT_CORE)[0]
+hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
+resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
+before = read()
+try:
+    main()
+finally:
+    print(*before, *read(), file=sys.stderr)
+"""
+"""The program, which reports after its end whether its memory could be dumped, before and after."""
+
+
+@dataclass(frozen=True)
+class Memory:
+    """Who could read the memory of a process: whether it is dumpable, and the largest core file in bytes."""
+
+    dumpable_before: int
+    core_before: int
+    dumpable: int
+    core: int
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux has prctl")
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "reset-user-password PATH user1",
+        "change-user-password PATH user1 --password-stdin",
+        "reset-user-passwords PATH --all --yes --output-file -",
+        "password-status PATH",
+    ],
+)
 class TestCoreDump:
-    """A process that ends by a signal that dumps core."""
+    """A process that holds secrets leaves no core file, wherever the system puts them."""
 
-    def test_leaves_none(self, sqlite_server: Server, start: Callable[..., Running]) -> None:
-        """There is no core file, though the limit of the shell would allow one."""
-        unlimited = (resource.RLIM_INFINITY, resource.RLIM_INFINITY)
-        running = start(
-            sqlite_server,
-            "after-line:SIGQUIT",
-            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_CORE, unlimited),
+    @pytest.fixture
+    def memory(self, sqlite_server: Server, arguments: str) -> Memory:
+        """Run a command, and return what could be read of its memory."""
+        words = [word.replace("PATH", str(sqlite_server.path)) for word in arguments.split()]
+        done = subprocess.run(
+            [sys.executable, "-c", MEMORY, "sso", *words],
+            env=environment(),
+            input=CHOSEN,
+            capture_output=True,
+            text=True,
+            check=False,
         )
-        code, stdout, _ = running.go_on()
+        assert done.returncode == 0, done.stderr
+        return Memory(*map(int, done.stderr.splitlines()[-1].split()))
 
-        assert code == -3
-        assert printed_password(stdout)
-        assert list(Path.cwd().iterdir()) == []
+    def test_no_core_file_is_allowed(self, memory: Memory) -> None:
+        """The limit is 0 bytes, though that of the shell would allow a core file."""
+        if memory.core_before == 0:
+            pytest.skip("no process here may raise RLIMIT_CORE")
+
+        assert memory.core == 0
+
+    def test_process_is_not_dumpable(self, memory: Memory) -> None:
+        """Neither a pipe in core_pattern nor another process of the same user gets the memory."""
+        if memory.dumpable_before == 0:
+            pytest.skip("this user may not read the interpreter, so nothing is dumpable")
+
+        assert memory.dumpable == 0
+
+
+LOGGING = """
+import logging
+logging.basicConfig(level=logging.DEBUG)
+for name in ("sqlalchemy", "psycopg", "pymysql"):
+    logging.getLogger(name).setLevel(logging.DEBUG)
+from zato_sso_reset.__main__ import main
+main()
+"""
+"""The program, started by one that logs all it can to stderr."""
+
+
+class TestLogging:
+    """The loggers of SQLAlchemy and the drivers."""
+
+    def test_nothing_is_logged(self, server: Server) -> None:
+        """They would log statements, rows and connections, whatever level was set before."""
+        argv = [sys.executable, "-c", LOGGING, "sso", "reset-user-password", str(server.path), "user1"]
+        done = subprocess.run(argv, env=environment(), capture_output=True, text=True, check=False)
+
+        assert (done.returncode, done.stderr) == (0, "")
+        assert printed_password(done.stdout)

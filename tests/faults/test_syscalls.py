@@ -1,19 +1,22 @@
-"""Every system call of the commit path, killed and failed, one after the other.
+"""The system calls of the commit path: their order, and each of them killed and failed.
 
-A first run under strace counts the calls that write, sync, unlink, truncate, lock, send and receive, from the
-opening of the database to the end. Then there is a run for each of them and each harm.
+For the latter, a first run under strace counts the calls that write, sync, unlink, truncate, lock, send
+and receive, from the opening of the database to the end. Then there is a run for each of them and each harm.
 """
 
 import re
+import shlex
 import shutil
 import subprocess
 import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
+from pathlib import Path
 
 import pytest
 
+from tests.conftest import ZATO
 from tests.databases import unreachable
 from tests.faults.conftest import environment
 from tests.faults.loops import printed_password
@@ -109,14 +112,58 @@ def check(server: Server, run: Run, known: str, harm: str) -> str:
     return new if is_new and new else known
 
 
+@pytest.fixture
+def strace() -> str:
+    """Return the strace of this machine; without one, skip, or fail in CI."""
+    found = shutil.which("strace")
+    if not found:
+        unreachable("strace on PATH", FileNotFoundError())
+    return str(found)
+
+
+class TestOrder:
+    """The result is on the disk before the database has the new password."""
+
+    @pytest.mark.parametrize(
+        "arguments",
+        [
+            "reset-user-password PATH user1 >out",
+            "reset-user-password PATH user1 --output-file out",
+            "reset-user-passwords PATH --all --yes --output-file - >out",
+            "reset-user-passwords PATH --all --yes --output-file out",
+        ],
+    )
+    def test_output_is_synced_before_the_commit(
+        self, strace: str, sqlite_server: Server, tmp_path: Path, arguments: str
+    ) -> None:
+        """The password is written, then synced, and only then is the database written to."""
+        trace = tmp_path / "trace"
+        command = f"exec {ZATO} sso {arguments.replace('PATH', shlex.quote(str(sqlite_server.path)))}"
+        options = ["-f", "-y", "-o", str(trace), "-e", "trace=write,fsync,fdatasync,pwrite64"]
+        argv = [strace, *options, "sh", "-c", command]
+        subprocess.run(argv, env=environment(), capture_output=True, timeout=60, check=True)
+        calls = [line.split(maxsplit=1)[1] for line in trace.read_text().splitlines()]
+
+        def number_of(name: str, path: Path, after: int = 0) -> int:
+            """Return the number of the next call of this name on this file."""
+            pattern = re.compile(rf"(?:{name})\(\d+<{re.escape(str(path.absolute()))}>")
+            found = (number for number, call in enumerate(calls) if number > after and pattern.match(call))
+            number = next(found, None)
+            assert number is not None, f"no {name} of {path}: {calls}"
+            return number
+
+        written = number_of("write", Path("out"))
+        synced = number_of("fsync|fdatasync", Path("out"), written)
+        assert written < synced < number_of("pwrite64", Path(sqlite_server.database.name))
+
+
 @pytest.mark.exhaustive
 class TestSystemCalls:
     """Nothing is lost, whichever call is the last or fails."""
 
+    @pytest.mark.usefixtures("strace")
     def test_each_one(self, server: Server) -> None:
         """The account has its old password or one that was printed whole, and the exit code says which."""
-        if not shutil.which("strace"):
-            unreachable("strace on PATH", FileNotFoundError())
         ends, covered = Counter[str](), Counter[str]()
         # The first run may write compiled modules, the second is the one that is counted.
         traced(server, "none")

@@ -58,6 +58,25 @@ def assert_refused(server: Server, result: Result, exit_code: int, *words: str) 
     assert server.opens("user1", OLD)
 
 
+def shift_on_update(server: Server, column: str, seconds: int) -> None:
+    """Make a trigger that adds to a time whenever a user is updated."""
+    database = server.database
+    if database.engine == "sqlite":
+        shifted = f"strftime('%Y-%m-%d %H:%M:%f', {column}, '+{seconds} seconds')"
+        body = f"UPDATE zato_sso_user SET {column} = {shifted} WHERE id = new.id"
+        database.run(f"CREATE TRIGGER shift AFTER UPDATE ON zato_sso_user BEGIN {body}; END")
+        return
+    body = f"SET NEW.{column} = NEW.{column} + INTERVAL {seconds} SECOND"
+    if database.engine == "postgresql":
+        body = "EXECUTE FUNCTION shift()"
+        shifted = f"NEW.{column} := NEW.{column} + INTERVAL '{seconds} seconds'"
+        database.run(
+            "CREATE OR REPLACE FUNCTION shift() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN {shifted}; RETURN NEW; END $$"
+        )
+    database.run(f"CREATE TRIGGER shift BEFORE UPDATE ON zato_sso_user FOR EACH ROW {body}")
+
+
 class TestReset:
     """The main job, on all three engines."""
 
@@ -370,6 +389,35 @@ class TestRefusals:
         assert_refused(sqlite_server, result, 78, "[sql] url")
         assert "hush-hush" not in result.stderr
 
+    @pytest.mark.parametrize(
+        "rest",
+        [
+            "s3cr3t@hush-hush@127.0.0.1:1/db",
+            "s3cr3t@127.0.0.1/hush-hush?x@127.0.0.1:1/db",
+            "s3cr3t@127.0.0.1/hush-hush@127.0.0.1",
+        ],
+        ids=["in the host", "in the options", "in the name"],
+    )
+    def test_at_sign_in_the_password_of_a_url_is_refused(
+        self, sqlite_server: Server, invoke: Invoke, rest: str
+    ) -> None:
+        """What follows an `@` that was not percent-encoded is part of a password, which no message shows."""
+        sqlite_server.override(f'[sql]\nurl = "postgresql://u:{rest}"\n')
+
+        result = invoke(*RESET, sqlite_server.path, "user1")
+
+        assert_refused(sqlite_server, result, 78, "[sql] url", "percent-encoded")
+        assert "hush-hush" not in result.stderr
+
+    def test_at_sign_in_the_path_of_a_sqlite_url_is_accepted(
+        self, sqlite_server: Server, invoke: Invoke, tmp_path: Path
+    ) -> None:
+        """A SQLite URL has no password."""
+        moved = shutil.move(sqlite_server.database.name, tmp_path / "a@b.db")
+        sqlite_server.override(f'[sql]\nurl = "sqlite:///{moved}"\n')
+
+        new_password(invoke(*RESET, sqlite_server.path, "user1"))
+
     def test_database_keeps_something_else(self, sqlite_server: Server, invoke: Invoke) -> None:
         """What a trigger does to the new password, or to the update, is seen before the line."""
         update = "BEFORE UPDATE ON zato_sso_user BEGIN SELECT RAISE(IGNORE); END"
@@ -380,6 +428,22 @@ class TestRefusals:
         change = "UPDATE zato_sso_user SET password = substr(password, 1, 100) WHERE id = new.id"
         sqlite_server.database.run(f"CREATE TRIGGER harm AFTER UPDATE ON zato_sso_user BEGIN {change}; END")
         assert_refused(sqlite_server, invoke(*RESET, sqlite_server.path, "user1"), 69, "did not keep")
+
+    @pytest.mark.parametrize("column", ["password_expiry", "password_last_set"])
+    @pytest.mark.parametrize("seconds", [2, 86400])
+    def test_altered_time_is_refused(self, server: Server, invoke: Invoke, column: str, seconds: int) -> None:
+        """A trigger that shifts a time is noticed before the line is printed."""
+        shift_on_update(server, column, seconds)
+
+        assert_refused(server, invoke(*RESET, server.path, "user1"), 69, "did not keep")
+
+    @pytest.mark.parametrize("server", ["mysql"], indirect=True)
+    def test_time_in_whole_seconds_is_accepted(self, server: Server, invoke: Invoke) -> None:
+        """MySQL's DATETIME has no fraction, so up to a second may be lost."""
+        new_password(invoke(*RESET, server.path, "user1"))
+
+        row = server.database.row("user1")
+        assert row["password_last_set"].microsecond == row["password_expiry"].microsecond == 0
 
 
 class TestStock:

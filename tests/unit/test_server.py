@@ -2,10 +2,12 @@
 
 import io
 import os
+import resource
 import shutil
 from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import TextIO
 
 import pytest
@@ -312,6 +314,25 @@ class TestSecretKey:
         finally:
             if stdin:
                 stdin.close()
+
+    def test_endless_line_on_standard_input_is_not_read(
+        self, server1: Server, process: Callable[..., CompletedProcess[str]]
+    ) -> None:
+        """No more than a key's length is read: the process does not fill the memory."""
+        server1.edit("secrets.conf", "secret_keys", key1="zato+stdin:///")
+        limit = 1 << 30
+        with Path("/dev/zero").open("rb") as zeros:
+            done = process(
+                "sso",
+                "reset-user-password",
+                server1.path,
+                "user1",
+                stdin=zeros,
+                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_AS, (limit, limit)),
+            )
+
+        assert (done.returncode, done.stdout) == (78, "")
+        assert "`secrets.conf`" in done.stderr
 
     def test_must_be_that_of_this_server(self, server1: Server) -> None:
         """Another server's key is found out, by what it can't decrypt."""

@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from zato_sso_reset.audit.operator import host, operating_user, terminal
+from zato_sso_reset.audit.operator import host, operating_user, terminal, user_at_host
 
 
 class TestWho:
@@ -26,9 +26,15 @@ class TestWho:
 
         assert operating_user() == "4294967"
 
-    def test_host(self) -> None:
-        """The host is what the machine calls itself."""
-        assert host() == socket.gethostname()
+    def test_host_is_the_node_name_of_the_system(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The host is the name that the kernel has, whatever HOSTNAME or the resolver says."""
+        named = os.uname_result(("Linux", "node-name-1", "", "", ""))
+        monkeypatch.setattr(os, "uname", lambda: named)
+        monkeypatch.setenv("HOSTNAME", "elsewhere")
+        monkeypatch.setattr(socket, "getfqdn", lambda _name="": "elsewhere.example")
+
+        assert host() == "node-name-1"
+        assert user_at_host() == f"{operating_user()}@node-name-1"
 
     def test_terminal(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """The terminal is that of the first stream that has one."""
