@@ -13,8 +13,8 @@ from pathlib import Path
 import pytest
 
 from benchmarks.measure import Command, compare, measure
-from tests import databases
-from tests.servers import USERS, Server, quick_server
+from tests.support import databases
+from tests.support.servers import USERS, Server, quick_server
 from zato_sso_reset.services.quickstart import make_server
 
 PYTHON = sys.executable

@@ -10,9 +10,9 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from tests import databases
-from tests.databases import Database
-from tests.servers import STOCK, Server, quick_server, stock_server
+from tests.support import databases
+from tests.support.databases import Database
+from tests.support.servers import STOCK, Server, quick_server, stock_server
 from zato_sso_reset.host.program import zato
 
 AUDIT = "Zato_Config_Unknown_sso__conf_audit_syslog"

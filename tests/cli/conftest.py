@@ -5,8 +5,8 @@ from collections.abc import Callable
 import pytest
 from click.testing import Result
 
-from tests.bulk import bulk_arguments
-from tests.servers import Server
+from tests.support.bulk import bulk_arguments
+from tests.support.servers import Server
 
 Invoke = Callable[..., Result]
 

@@ -19,7 +19,7 @@ import pytest
 
 from tests.cli.conftest import Invoke
 from tests.conftest import ZATO
-from tests.servers import Server, insert_user, insert_users
+from tests.support.servers import Server, insert_user, insert_users
 from zato_sso_reset.cli import completion
 
 RESET = "zato sso reset-user-password"

@@ -13,7 +13,7 @@ from click.testing import Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.servers import LINE, OLD, Server, insert_user
+from tests.support.servers import LINE, OLD, Server, insert_user
 
 Invoke = Callable[..., Result]
 Process = Callable[..., CompletedProcess[str]]

@@ -17,9 +17,9 @@ import pytest
 from click.testing import Result
 
 from tests.conftest import ZATO
-from tests.databases import Database, make_tables
-from tests.limits import size_limit
-from tests.servers import LINE, OLD, Server, insert_user, quick_server
+from tests.support.databases import Database, make_tables
+from tests.support.limits import size_limit
+from tests.support.servers import LINE, OLD, Server, insert_user, quick_server
 from zato_sso_reset.cli.report import reporting, store_arguments
 from zato_sso_reset.errors import FileNotMadeError
 from zato_sso_reset.host.program import say, zato

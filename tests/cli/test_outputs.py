@@ -18,8 +18,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ZATO
-from tests.limits import without_privileges
-from tests.servers import LINE, OLD, Server, insert_user
+from tests.support.limits import without_privileges
+from tests.support.servers import LINE, OLD, Server, insert_user
 from zato_sso_reset.errors import printable
 from zato_sso_reset.host.program import zato
 

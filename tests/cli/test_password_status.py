@@ -20,10 +20,10 @@ import pytest
 from click.exceptions import Exit
 from click.testing import Result
 
-from tests.bulk import all_rows, as_time
 from tests.conftest import ZATO
-from tests.databases import make_3_0
-from tests.servers import USERS, Server, insert_user, insert_users
+from tests.support.bulk import all_rows, as_time
+from tests.support.databases import make_3_0
+from tests.support.servers import USERS, Server, insert_user, insert_users
 from zato_sso_reset.cli import delivery as result
 from zato_sso_reset.database.engine import ODB
 from zato_sso_reset.domain.hashing import Argon2idHasher, PasswordHasher, Pbkdf2Sha512Hasher

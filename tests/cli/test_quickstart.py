@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from tests.servers import LINE
+from tests.support.servers import LINE
 
 Invoke = Callable[..., Result]
 

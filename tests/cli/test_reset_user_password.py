@@ -16,8 +16,8 @@ from cryptography.fernet import Fernet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.limits import in_no_directory
-from tests.servers import LINE, OLD, USERS, Server, insert_user, quick_server
+from tests.support.limits import in_no_directory
+from tests.support.servers import LINE, OLD, USERS, Server, insert_user, quick_server
 
 Invoke = Callable[..., Result]
 Process = Callable[..., CompletedProcess[str]]

@@ -20,7 +20,8 @@ from click.testing import Result
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.bulk import (
+from tests.conftest import ZATO
+from tests.support.bulk import (
     OUT,
     RESET,
     all_rows,
@@ -32,8 +33,7 @@ from tests.bulk import (
     names,
     records,
 )
-from tests.conftest import ZATO
-from tests.servers import USERS, Server, insert_user, insert_users
+from tests.support.servers import USERS, Server, insert_user, insert_users
 from zato_sso_reset.cli.json_lines import LinesFile
 from zato_sso_reset.cli.users_file import usernames_of
 from zato_sso_reset.host.program import zato

@@ -13,7 +13,7 @@ from click.testing import Result
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.bulk import (
+from tests.support.bulk import (
     OUT,
     assert_all_old,
     assert_valid,
@@ -21,8 +21,8 @@ from tests.bulk import (
     listed,
     names,
 )
-from tests.limits import size_limit
-from tests.servers import OLD, USERS, Server, insert_users, quick_server
+from tests.support.limits import size_limit
+from tests.support.servers import OLD, USERS, Server, insert_users, quick_server
 from zato_sso_reset.cli.json_lines import LinesFile
 from zato_sso_reset.errors import ConfigError, FileNotMadeError, OutputError
 from zato_sso_reset.services import bulk_reset as bulk

@@ -11,11 +11,11 @@ from typing import Any
 
 import pytest
 
-from tests import databases
-from tests.bulk import RESET
-from tests.databases import Database, run
-from tests.faults.proxy import Proxy
-from tests.servers import LINE, OLD, Server, quick_server
+from tests.support import databases
+from tests.support.bulk import RESET
+from tests.support.databases import Database, run
+from tests.support.proxy import Proxy
+from tests.support.servers import LINE, OLD, Server, quick_server
 
 PROJECT = Path(__file__).parents[2]
 
@@ -52,7 +52,7 @@ def start_struck(
     arguments: Sequence[object], strike: str, hurried: str, batch: str, **options: object
 ) -> Running:
     """Start `zato`, to strike itself with a signal at a point."""
-    argv = [sys.executable, "-m", "tests.faults.struck", *map(str, arguments)]
+    argv = [sys.executable, "-m", "tests.support.struck", *map(str, arguments)]
     process = subprocess.Popen(  # type: ignore[call-overload]
         argv,
         env=environment(STRIKE=strike, HURRIED=hurried, BATCH=batch),

@@ -20,12 +20,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from tests import databases
-from tests.bulk import RESET, records
 from tests.conftest import ENGINES, ZATO
-from tests.databases import Database, run
 from tests.faults.conftest import environment
-from tests.servers import LINE, OLD, Server, insert_users, quick_server
+from tests.support import databases
+from tests.support.bulk import RESET, records
+from tests.support.databases import Database, run
+from tests.support.servers import LINE, OLD, Server, insert_users, quick_server
 
 
 @dataclass
@@ -98,7 +98,7 @@ def start_many(server: Server, output: Path, *options: str) -> "subprocess.Popen
     argv = [
         sys.executable,
         "-m",
-        "tests.faults.struck",
+        "tests.support.struck",
         *RESET,
         str(server.path),
         "--users-from",

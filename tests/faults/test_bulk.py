@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from tests.bulk import OUT, assert_valid, bulk_arguments, names, records
 from tests.conftest import ZATO
-from tests.databases import run
 from tests.faults.conftest import Proxied, Running, environment, one_line
 from tests.faults.loops import printed_password
-from tests.servers import OLD, USERS, Server, insert_users
+from tests.support.bulk import OUT, assert_valid, bulk_arguments, names, records
+from tests.support.databases import run
+from tests.support.servers import OLD, USERS, Server, insert_users
 from zato_sso_reset.cli.json_lines import LinesFile, LinesStdout
 from zato_sso_reset.database import engine as odb
 from zato_sso_reset.server.config import ServerConfig

@@ -6,9 +6,9 @@ from collections.abc import Callable
 
 import pytest
 
-from tests.databases import run
 from tests.faults.conftest import Proxied, Running, assert_new, assert_old, one_line, printed
-from tests.servers import OLD
+from tests.support.databases import run
+from tests.support.servers import OLD
 from zato_sso_reset.database import engine as odb
 from zato_sso_reset.errors import CommitRefusedError, CommitUnknownError
 from zato_sso_reset.server.config import ServerConfig

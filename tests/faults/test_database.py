@@ -15,11 +15,11 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from tests import databases
 from tests.conftest import ZATO
-from tests.databases import Database, run
 from tests.faults.conftest import assert_new, assert_old, environment, one_line
-from tests.servers import OLD, Server, quick_server
+from tests.support import databases
+from tests.support.databases import Database, run
+from tests.support.servers import OLD, Server, quick_server
 
 Invoke = Callable[..., Result]
 
@@ -167,7 +167,7 @@ class TestDisk:
             Path(moved.database.name).chmod(file)
             moved.path.chmod(folder)
 
-            message = refused(moved, 77, start(moved, sys.executable, "-m", "tests.faults.as_nobody"))
+            message = refused(moved, 77, start(moved, sys.executable, "-m", "tests.support.as_nobody"))
         finally:
             shutil.rmtree(base)
 

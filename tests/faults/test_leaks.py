@@ -12,11 +12,11 @@ import pytest
 from click.testing import Result
 
 from tests.conftest import AUDIT, ZATO
-from tests.databases import PASSWORD
 from tests.faults.conftest import environment, start_struck
 from tests.faults.loops import printed_password
-from tests.servers import OLD, Server
-from tests.syslog import Listener, unix_listener
+from tests.support.databases import PASSWORD
+from tests.support.servers import OLD, Server
+from tests.support.syslog import Listener, unix_listener
 from zato_sso_reset.domain.policy import PasswordPolicy
 from zato_sso_reset.errors import ZatoError
 from zato_sso_reset.server.config import ServerConfig

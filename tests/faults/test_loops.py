@@ -1,7 +1,7 @@
 """Rows 1, 24 and 25 at random: the short form of `python -m tests.faults.loops --long`."""
 
 from tests.faults.loops import MANY, bulk_kill_loop, busy_server, kill_loop, race
-from tests.servers import Server, insert_users
+from tests.support.servers import Server, insert_users
 
 
 class TestLoops:

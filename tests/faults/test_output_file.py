@@ -7,10 +7,10 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from tests.databases import run
 from tests.faults.conftest import Proxied, Running, assert_old, one_line, printed
-from tests.limits import size_limit
-from tests.servers import LINE, OLD, Server
+from tests.support.databases import run
+from tests.support.limits import size_limit
+from tests.support.servers import LINE, OLD, Server
 from zato_sso_reset.cli import delivery as result
 
 Invoke = Callable[..., Result]

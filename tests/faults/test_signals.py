@@ -5,7 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from tests.faults.conftest import Running, assert_new, assert_old, printed
-from tests.servers import OLD, Server
+from tests.support.servers import OLD, Server
 
 Start = Callable[..., Running]
 

@@ -12,7 +12,7 @@ import pytest
 
 from tests.conftest import ZATO
 from tests.faults.conftest import assert_new, assert_old, environment, one_line
-from tests.servers import Server
+from tests.support.servers import Server
 
 
 def reset(server: Server, shell: str, **options: object) -> "subprocess.CompletedProcess[str]":

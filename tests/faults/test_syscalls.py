@@ -17,10 +17,10 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ZATO
-from tests.databases import unreachable
 from tests.faults.conftest import environment
 from tests.faults.loops import printed_password
-from tests.servers import OLD, Server
+from tests.support.databases import unreachable
+from tests.support.servers import OLD, Server
 
 FILE_HARMS = ("signal=SIGKILL", "error=ENOSPC", "error=EIO")
 SOCKET_HARMS = ("signal=SIGKILL", "error=EPIPE", "error=ECONNRESET")
@@ -56,7 +56,7 @@ def traced(server: Server, calls: str, *inject: str) -> Run:
     reset = [
         sys.executable,
         "-m",
-        "tests.faults.struck",
+        "tests.support.struck",
         "sso",
         "reset-user-password",
         str(server.path),

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from tests.limits import without_privileges
+from tests.support.limits import without_privileges
 from zato_sso_reset.database.engine import ODB
 from zato_sso_reset.errors import DatabaseDeniedError, DatabaseUnavailableError
 from zato_sso_reset.server.config import DatabaseConfig

@@ -15,7 +15,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ZATO
-from tests.servers import OLD, Server
+from tests.support.servers import OLD, Server
 from zato_sso_reset.cli.command import Command
 
 Invoke = Callable[..., Result]

@@ -5,8 +5,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from tests.databases import Database
-from tests.servers import OLD, Server
+from tests.support.databases import Database
+from tests.support.servers import OLD, Server
 
 RESET = ("sso", "reset-user-passwords")
 

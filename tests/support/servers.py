@@ -17,7 +17,7 @@ from typing import Any
 from cryptography.fernet import Fernet
 from passlib.hash import argon2, pbkdf2_sha512
 
-from tests.databases import PASSWORD, Database, run
+from tests.support.databases import PASSWORD, Database, run
 from zato_sso_reset.services.quickstart import make_server
 
 OLD = "Old-Password.1"
@@ -26,7 +26,7 @@ OLD = "Old-Password.1"
 ROUNDS = 1000
 """Few enough for a test; one test a scheme has the real ones."""
 
-STOCK = Path(__file__).parents[2] / "shared" / "stock-zato-3.3"
+STOCK = Path(__file__).parents[3] / "shared" / "stock-zato-3.3"
 
 LINE = re.compile(r"Password for user `(?P<username>.+)` reset to `(?P<password>[A-Za-z0-9_-]{32})`\n")
 

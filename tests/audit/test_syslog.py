@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.servers import Server
-from tests.syslog import AUTHPRIV, NOTICE, fill, udp_listener, unix_listener
+from tests.support.servers import Server
+from tests.support.syslog import AUTHPRIV, NOTICE, fill, udp_listener, unix_listener
 from zato_sso_reset.audit import syslog
 from zato_sso_reset.audit.syslog import Address, Syslog, read_address, shown
 from zato_sso_reset.errors import ConfigError

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.cli.conftest import Invoke
-from tests.servers import Server, insert_user, insert_users, quick_server
+from tests.support.servers import Server, insert_user, insert_users, quick_server
 from zato_sso_reset.database.engine import ODB
 from zato_sso_reset.database.users import with_users
 from zato_sso_reset.errors import UserNotFoundError

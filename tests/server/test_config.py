@@ -15,8 +15,8 @@ from cryptography.fernet import Fernet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.limits import without_privileges
-from tests.servers import Server, quick_server
+from tests.support.limits import without_privileges
+from tests.support.servers import Server, quick_server
 from zato_sso_reset.errors import ConfigError, NotAServerError, PermissionDeniedError
 from zato_sso_reset.files import MAX_SIZE
 from zato_sso_reset.server.config import (

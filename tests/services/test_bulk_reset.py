@@ -7,7 +7,7 @@ from datetime import datetime, timedelta, timezone
 import pytest
 from click.testing import Result
 
-from tests.bulk import (
+from tests.support.bulk import (
     OUT,
     all_rows,
     as_time,
@@ -18,8 +18,8 @@ from tests.bulk import (
     names,
     records,
 )
-from tests.databases import run
-from tests.servers import Server, insert_user, insert_users
+from tests.support.databases import run
+from tests.support.servers import Server, insert_user, insert_users
 from zato_sso_reset.services import bulk_reset as bulk
 from zato_sso_reset.services import selection
 

@@ -13,7 +13,8 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from tests.access import (
+from tests.conftest import ENGINES, ZATO
+from tests.support.access import (
     EARLIER,
     LATER,
     PASSWORD,
@@ -28,10 +29,9 @@ from tests.access import (
     revoked,
     rows,
 )
-from tests.bulk import all_rows, as_time, assert_valid, bulk_arguments
-from tests.conftest import ENGINES, ZATO
-from tests.databases import Database, make_3_0, run
-from tests.servers import OLD, Server
+from tests.support.bulk import all_rows, as_time, assert_valid, bulk_arguments
+from tests.support.databases import Database, make_3_0, run
+from tests.support.servers import OLD, Server
 from zato_sso_reset.audit.operator import operating_user
 from zato_sso_reset.services import bulk_reset as bulk
 

@@ -12,12 +12,21 @@ from pathlib import Path
 import pytest
 from click.testing import Result as Invoked
 
-from tests.bulk import OUT, assert_valid, bulk_arguments, names
 from tests.conftest import AUDIT, ZATO
-from tests.databases import PASSWORD
-from tests.limits import in_no_directory
-from tests.servers import LINE, OLD, Server
-from tests.syslog import CRITICAL, NOTICE, WARNING, AuditLine, Listener, fill, udp_listener, unix_listener
+from tests.support.bulk import OUT, assert_valid, bulk_arguments, names
+from tests.support.databases import PASSWORD
+from tests.support.limits import in_no_directory
+from tests.support.servers import LINE, OLD, Server
+from tests.support.syslog import (
+    CRITICAL,
+    NOTICE,
+    WARNING,
+    AuditLine,
+    Listener,
+    fill,
+    udp_listener,
+    unix_listener,
+)
 from zato_sso_reset.audit import syslog
 from zato_sso_reset.audit.operator import host, operating_user
 from zato_sso_reset.audit.trail import Audit

@@ -16,8 +16,8 @@ from click.testing import Result
 from cryptography.fernet import Fernet
 from passlib.hash import argon2
 
-from tests.databases import Database, run
-from tests.servers import LINE, OLD, Server
+from tests.support.databases import Database, run
+from tests.support.servers import LINE, OLD, Server
 
 RESET = ("sso", "reset-user-password")
 

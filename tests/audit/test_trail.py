@@ -5,7 +5,7 @@ import re
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tests.syslog import fields_of
+from tests.support.syslog import fields_of
 from zato_sso_reset.audit.trail import MAX_VALUE, line
 
 

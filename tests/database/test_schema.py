@@ -5,8 +5,8 @@ from collections.abc import Callable
 
 from click.testing import Result
 
-from tests.databases import SCHEMA, make_3_0
-from tests.servers import Server
+from tests.support.databases import SCHEMA, make_3_0
+from tests.support.servers import Server
 from zato_sso_reset.database.engine import ODB
 from zato_sso_reset.database.schema import columns_of
 from zato_sso_reset.server.config import ServerConfig

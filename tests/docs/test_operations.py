@@ -11,8 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import AUDIT, ZATO
-from tests.databases import Database
-from tests.servers import OLD, Server, insert_user, quick_server
+from tests.support.databases import Database
+from tests.support.servers import OLD, Server, insert_user, quick_server
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
 

@@ -1,4 +1,4 @@
-"""The real `zato`, as a user without rights: `python -m tests.faults.as_nobody ...`.
+"""The real `zato`, as a user without rights: `python -m tests.support.as_nobody ...`.
 
 The interpreter may lie where only root can read, so all is loaded, by a reset that nobody sees,
 before the rights are given up.
@@ -10,7 +10,7 @@ from pathlib import Path
 
 from click.testing import CliRunner
 
-from tests.limits import NOBODY
+from tests.support.limits import NOBODY
 from zato_sso_reset import __main__
 from zato_sso_reset.host.program import zato
 from zato_sso_reset.services.quickstart import make_server

@@ -4,8 +4,8 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
-from tests.databases import Database, run
-from tests.servers import Server
+from tests.support.databases import Database, run
+from tests.support.servers import Server
 
 TABLES = (
     "zato_sso_user",

@@ -6,7 +6,7 @@ from pathlib import Path
 
 from benchmarks.measure import measure
 from benchmarks.one_reset import HANDWRITTEN
-from tests.servers import LINE, Server
+from tests.support.servers import LINE, Server
 
 
 class TestHandwrittenScript:

@@ -17,8 +17,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from passlib.hash import pbkdf2_sha512
 
-from tests.limits import size_limit, without_privileges
-from tests.servers import STOCK
+from tests.support.limits import size_limit, without_privileges
+from tests.support.servers import STOCK
 from zato_sso_reset.domain.hashing import Pbkdf2Sha512Hasher
 from zato_sso_reset.errors import AlreadyExistsError, FileNotMadeError
 from zato_sso_reset.server.config import ServerConfig

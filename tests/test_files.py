@@ -9,7 +9,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.limits import without_privileges
+from tests.support.limits import without_privileges
 from zato_sso_reset.errors import ConfigError, FileNotMadeError, PermissionDeniedError
 from zato_sso_reset.files import MAX_SIZE, new_private_file, read_text
 

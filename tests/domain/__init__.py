@@ -1,0 +1,1 @@
+"""Passwords, hashes and expiry, without any I/O."""

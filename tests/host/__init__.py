@@ -1,0 +1,1 @@
+"""The `zato` program: commands from plugins, hand-over to a stock `zato`."""

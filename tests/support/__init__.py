@@ -1,0 +1,1 @@
+"""Servers, databases and other helpers of the tests."""

@@ -1,1 +1,0 @@
-"""Each room of the package by itself."""
