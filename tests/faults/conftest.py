@@ -3,8 +3,7 @@
 import os
 import signal
 import subprocess
-import sys
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,17 +13,9 @@ import pytest
 from tests.support import databases
 from tests.support.bulk import RESET
 from tests.support.databases import Database, run
+from tests.support.processes import STRUCK, environment
 from tests.support.proxy import Proxy
 from tests.support.servers import LINE, OLD, Server, quick_server
-
-PROJECT = Path(__file__).parents[2]
-
-Environment = Mapping[str, str]
-
-
-def environment(**more: str) -> dict[str, str]:
-    """Return this process's environment, in which stdout is buffered as an administrator's is."""
-    return {**os.environ, "PYTHONPATH": str(PROJECT), **more}
 
 
 @dataclass
@@ -52,7 +43,7 @@ def start_struck(
     arguments: Sequence[object], strike: str, hurried: str, batch: str, **options: object
 ) -> Running:
     """Start `zato`, to strike itself with a signal at a point."""
-    argv = [sys.executable, "-m", "tests.support.struck", *map(str, arguments)]
+    argv = [*STRUCK, *map(str, arguments)]
     process = subprocess.Popen(  # type: ignore[call-overload]
         argv,
         env=environment(STRIKE=strike, HURRIED=hurried, BATCH=batch),

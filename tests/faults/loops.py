@@ -21,10 +21,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.conftest import ENGINES, ZATO
-from tests.faults.conftest import environment
 from tests.support import databases
 from tests.support.bulk import RESET, records
 from tests.support.databases import Database, run
+from tests.support.processes import STRUCK, environment
 from tests.support.servers import LINE, OLD, Server, insert_users, quick_server
 
 
@@ -95,16 +95,7 @@ MANY = [f"many{number}" for number in range(40)]
 
 def start_many(server: Server, output: Path, *options: str) -> "subprocess.Popen[str]":
     """Start a reset of `MANY` in batches of three."""
-    argv = [
-        sys.executable,
-        "-m",
-        "tests.support.struck",
-        *RESET,
-        str(server.path),
-        "--users-from",
-        "-",
-        "--yes",
-    ]
+    argv = [*STRUCK, *RESET, str(server.path), "--users-from", "-", "--yes"]
     pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
     process = subprocess.Popen(  # type: ignore[call-overload]
         [*argv, "--output-file", str(output), *options], env=environment(BATCH="3"), text=True, **pipes

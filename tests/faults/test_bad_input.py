@@ -8,7 +8,6 @@ import os
 import re
 import shutil
 import subprocess
-import sys
 import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
@@ -21,9 +20,10 @@ from cryptography.fernet import Fernet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.faults.conftest import environment, one_line
+from tests.faults.conftest import one_line
 from tests.support.databases import Database
 from tests.support.limits import in_no_directory
+from tests.support.processes import AS_NOBODY, environment
 from tests.support.servers import LINE, OLD, Server, insert_user, quick_server
 
 Process = Callable[..., CompletedProcess[str]]
@@ -255,7 +255,7 @@ class TestFiles:
             for path in (base, *base.rglob("*")):
                 path.chmod(0o777)
             (server.repo / file).chmod(0o600)
-            argv = [sys.executable, "-m", "tests.support.as_nobody", *RESET, str(server.path), "user1"]
+            argv = [*AS_NOBODY, *RESET, str(server.path), "user1"]
             done = subprocess.run(argv, env=environment(), capture_output=True, text=True, check=False)
 
             check_refusal(done.returncode, done.stdout, done.stderr, 77)

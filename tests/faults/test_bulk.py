@@ -12,10 +12,11 @@ import pytest
 from click.testing import Result
 
 from tests.conftest import ZATO
-from tests.faults.conftest import Proxied, Running, environment, one_line
+from tests.faults.conftest import Proxied, Running, one_line
 from tests.faults.loops import printed_password
 from tests.support.bulk import OUT, assert_valid, bulk_arguments, names, records
 from tests.support.databases import run
+from tests.support.processes import environment
 from tests.support.servers import OLD, USERS, Server, insert_users
 from zato_sso_reset.cli.json_lines import LinesFile, LinesStdout
 from zato_sso_reset.database import engine as odb

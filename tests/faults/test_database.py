@@ -5,7 +5,6 @@ import resource
 import shutil
 import socket
 import subprocess
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterator
@@ -16,9 +15,10 @@ import pytest
 from click.testing import Result
 
 from tests.conftest import ZATO
-from tests.faults.conftest import assert_new, assert_old, environment, one_line
+from tests.faults.conftest import assert_new, assert_old, one_line
 from tests.support import databases
 from tests.support.databases import Database, run
+from tests.support.processes import AS_NOBODY, environment
 from tests.support.servers import OLD, Server, quick_server
 
 Invoke = Callable[..., Result]
@@ -167,7 +167,7 @@ class TestDisk:
             Path(moved.database.name).chmod(file)
             moved.path.chmod(folder)
 
-            message = refused(moved, 77, start(moved, sys.executable, "-m", "tests.support.as_nobody"))
+            message = refused(moved, 77, start(moved, *AS_NOBODY))
         finally:
             shutil.rmtree(base)
 

@@ -12,9 +12,10 @@ import pytest
 from click.testing import Result
 
 from tests.conftest import AUDIT, ZATO
-from tests.faults.conftest import environment, start_struck
+from tests.faults.conftest import start_struck
 from tests.faults.loops import printed_password
 from tests.support.databases import PASSWORD
+from tests.support.processes import environment
 from tests.support.servers import OLD, Server
 from tests.support.syslog import Listener, unix_listener
 from zato_sso_reset.domain.policy import PasswordPolicy

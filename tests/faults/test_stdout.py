@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ZATO
-from tests.faults.conftest import assert_new, assert_old, environment, one_line
+from tests.faults.conftest import assert_new, assert_old, one_line
+from tests.support.processes import environment
 from tests.support.servers import Server
 
 

@@ -8,7 +8,6 @@ import re
 import shlex
 import shutil
 import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -17,9 +16,9 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ZATO
-from tests.faults.conftest import environment
 from tests.faults.loops import printed_password
 from tests.support.databases import unreachable
+from tests.support.processes import STRUCK, environment
 from tests.support.servers import OLD, Server
 
 FILE_HARMS = ("signal=SIGKILL", "error=ENOSPC", "error=EIO")
@@ -53,15 +52,7 @@ def traced(server: Server, calls: str, *inject: str) -> Run:
     """Reset the password of `user1` under strace."""
     trace = server.path / "trace"
     strace = ["strace", "-f", "-o", str(trace), "-e", f"trace={calls}", *inject]
-    reset = [
-        sys.executable,
-        "-m",
-        "tests.support.struck",
-        "sso",
-        "reset-user-password",
-        str(server.path),
-        "user1",
-    ]
+    reset = [*STRUCK, "sso", "reset-user-password", str(server.path), "user1"]
     done = subprocess.run(
         [*strace, *reset],
         env=environment(HURRIED="1"),

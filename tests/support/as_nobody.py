@@ -1,25 +1,26 @@
-"""The real `zato`, as a user without rights: `python -m tests.support.as_nobody ...`.
+"""The real `zato`, as a user without rights: `python as_nobody.py UID ...`.
 
 The interpreter may lie where only root can read, so all is loaded, by a reset that nobody sees,
 before the rights are given up.
 """
 
 import os
+import sys
 import tempfile
 from pathlib import Path
 
 from click.testing import CliRunner
 
-from tests.support.limits import NOBODY
 from zato_sso_reset import __main__
 from zato_sso_reset.host.program import zato
 from zato_sso_reset.services.quickstart import make_server
 
 if __name__ == "__main__":
+    nobody = int(sys.argv.pop(1))
     with tempfile.TemporaryDirectory() as folder:
         server = make_server(Path(folder, "server1"), "user1")
         CliRunner().invoke(zato, ["sso", "reset-user-password", str(server), "user1"])
     os.setgroups([])
-    os.setgid(NOBODY)
-    os.setuid(NOBODY)
+    os.setgid(nobody)
+    os.setuid(nobody)
     __main__.main()
