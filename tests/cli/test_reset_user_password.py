@@ -18,6 +18,7 @@ from hypothesis import strategies as st
 
 from tests.support.limits import in_no_directory
 from tests.support.servers import LINE, OLD, USERS, Server, insert_user, quick_server
+from tests.support.tables import LITERAL_USERNAMES, NOT_BOOLEANS, NOT_DAYS
 
 Invoke = Callable[..., Result]
 Process = Callable[..., CompletedProcess[str]]
@@ -144,26 +145,7 @@ class TestExpiry:
         assert "beyond the year 9999" in done.stderr
         assert len(done.stderr) < 200
 
-    @pytest.mark.parametrize(
-        "text",
-        [
-            "0",
-            "-1",
-            "2.5",
-            "1e3",
-            "0x10",
-            "",
-            " 2 ",
-            "2\n",
-            "+5",
-            "1_000",
-            "007",
-            "x",
-            "\u0662",
-            "\uff12",
-            "\u00b2",
-        ],
-    )
+    @pytest.mark.parametrize("text", NOT_DAYS)
     def test_is_a_whole_number_in_ascii(self, unchanged: Server, invoke: Invoke, text: str) -> None:
         """Nothing but the digits of a number of 1 or more is taken."""
         assert is_refused(invoke(*RESET, "--expiry", text, unchanged.path, "user1"))
@@ -203,7 +185,7 @@ class TestMustChange:
         assert invoke(*RESET, sqlite_server.path, username).exit_code == 0
         assert sqlite_server.database.row(username)["password_must_change"] == expected
 
-    @pytest.mark.parametrize("text", ["", "maybe", "None", "\uff11", "2", "true\n"])
+    @pytest.mark.parametrize("text", NOT_BOOLEANS)
     def test_other_words_are_refused(self, unchanged: Server, invoke: Invoke, text: str) -> None:
         """What is neither true nor false is wrong usage."""
         assert is_refused(invoke(*RESET, "--must-change", text, unchanged.path, "user1"))
@@ -261,9 +243,7 @@ class TestUsername:
         assert invoke(*RESET, "--", sqlite_server.path, "-bob").exit_code == 0
         assert not sqlite_server.opens("-bob", OLD)
 
-    @pytest.mark.parametrize(
-        "username", ["' OR 1=1 --", "%", "_____", "user1 ", " user1", "use\u0301r1", "user1;", "*"]
-    )
+    @pytest.mark.parametrize("username", LITERAL_USERNAMES)
     def test_is_taken_literally(self, unchanged: Server, invoke: Invoke, username: str) -> None:
         """A name is neither a pattern nor SQL, and nothing in it is normalised."""
         done = invoke(*RESET, unchanged.path, username)

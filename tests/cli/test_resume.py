@@ -13,14 +13,7 @@ from click.testing import Result
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.support.bulk import (
-    OUT,
-    assert_all_old,
-    assert_valid,
-    bulk_arguments,
-    listed,
-    names,
-)
+from tests.support.bulk import OUT, assert_all_old, assert_valid, bulk_arguments, listed, names
 from tests.support.limits import size_limit
 from tests.support.servers import OLD, USERS, Server, insert_users, quick_server
 from zato_sso_reset.cli.json_lines import LinesFile

@@ -66,6 +66,18 @@ class TestReadme:
         assert {section: set(re.findall(r"`(\w+)`", keys)) for section, keys in rows} == OVERRIDES
 
 
+class TestTestsOfTheDocs:
+    """The tests that the pages on security and faults name."""
+
+    @pytest.mark.parametrize("page", ["docs/security.md", "docs/faults.md"])
+    def test_named_tests_exist(self, page: str) -> None:
+        """Each name leads to a file or folder that is there."""
+        named = re.findall("`(tests/[^`]+)`", read(page))
+
+        assert named
+        assert [path for path in named if not (PROJECT / path).exists()] == []
+
+
 class TestPluginOfTheDocs:
     """The plugin of `docs/plugins.md`, as it stands there."""
 

@@ -6,9 +6,11 @@ import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from subprocess import CompletedProcess
 from typing import Any
 
 import pytest
+from click.testing import Result
 
 from tests.support import databases
 from tests.support.bulk import RESET
@@ -16,6 +18,13 @@ from tests.support.databases import Database, run
 from tests.support.processes import STRUCK, environment
 from tests.support.proxy import Proxy
 from tests.support.servers import LINE, OLD, Server, quick_server
+
+Process = Callable[..., CompletedProcess[str]]
+Invoke = Callable[..., Result]
+Refuse = Callable[..., str]
+
+SECRET = "S3cr3t"
+"""What stands in many a bad value, and is to be in no message."""
 
 
 @dataclass
@@ -134,3 +143,40 @@ def assert_new(server: Server, stdout: str) -> None:
 def one_line(stderr: str) -> bool:
     """Tell whether an error is told in one line."""
     return stderr.startswith("Error: ") and stderr.count("\n") == 1
+
+
+def check_refusal(exit_code: int, stdout: str, stderr: str, expected: int) -> None:
+    """See the exit code, nothing on stdout, and one line on stderr that any terminal can show."""
+    assert (exit_code, stdout) == (expected, ""), stderr
+    assert one_line(stderr), stderr
+    assert stderr[:-1].isprintable()
+    assert len(stderr) < 600
+    assert SECRET not in stderr
+
+
+@pytest.fixture
+def refuse(invoke: Invoke) -> Refuse:
+    """Run a reset that is to end with an exit code; return the line it tells why in."""
+
+    def run(server: Server, exit_code: int, *arguments: object) -> str:
+        before = server.database.dump("zato_sso_user")
+        done = invoke("sso", "reset-user-password", *(arguments or (server.path, "user1")))
+        check_refusal(done.exit_code, done.stdout, done.stderr, exit_code)
+        assert server.database.dump("zato_sso_user") == before
+        return done.stderr
+
+    return run
+
+
+@pytest.fixture
+def refuse_in_time(process: Process) -> Refuse:
+    """Do the same as a process of its own, which may not hang and gets its arguments as bytes."""
+
+    def run(server: Server, exit_code: int, *arguments: object) -> str:
+        before = server.database.dump("zato_sso_user")
+        done = process("sso", "reset-user-password", *(arguments or (server.path, "user1")))
+        check_refusal(done.returncode, done.stdout, done.stderr, exit_code)
+        assert server.database.dump("zato_sso_user") == before
+        return done.stderr
+
+    return run

@@ -15,6 +15,7 @@ from tests.conftest import AUDIT, ZATO
 from tests.faults.conftest import start_struck
 from tests.faults.loops import printed_password
 from tests.support.databases import PASSWORD
+from tests.support.harms import malformed_url
 from tests.support.processes import environment
 from tests.support.servers import OLD, Server
 from tests.support.syslog import Listener, unix_listener
@@ -78,11 +79,6 @@ def not_utf8(server: Server) -> None:
 def malformed_toml(server: Server) -> None:
     """Have a line that is no TOML, with a password in it."""
     server.override(f'[sql]\nurl = "postgresql://u:{PASSWORD}@host/db\n')
-
-
-def malformed_url(server: Server) -> None:
-    """Have a URL that is none, with a password in it."""
-    server.override(f'[sql]\nurl = "{PASSWORD}"\n')
 
 
 def bad_port(server: Server) -> None:

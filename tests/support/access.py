@@ -4,6 +4,7 @@ from collections.abc import Mapping
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
+from tests.support.bulk import as_time
 from tests.support.databases import Database, run
 from tests.support.servers import Server
 
@@ -22,6 +23,14 @@ PASSWORD = frozenset({"password", "password_last_set", "password_expiry"})
 """The columns that any reset changes."""
 
 UNLOCKED = frozenset({"is_locked", "locked_time", "locked_by"})
+
+ALL = ("--unlock", "--disable-totp", "--revoke-access")
+
+TOTP = frozenset({"is_totp_enabled"})
+
+DONE = "Also changed: {}.\n"
+"""What stderr says of changes beside the password."""
+
 
 Rows = Mapping[tuple[str, int], Mapping[str, object]]
 Differences = Mapping[tuple[str, int], frozenset[str]]
@@ -189,3 +198,20 @@ def revoked(user_id: int, *, links: bool = True) -> Differences:
         },
         **{("zato_sso_password_reset", first + number): times for number in (1, 2) if links},
     }
+
+
+def user(user_id: int, *columns: frozenset[str]) -> Differences:
+    """Return that these columns of a user changed."""
+    return {("zato_sso_user", user_id): frozenset().union(*columns)}
+
+
+def warned(stderr: str) -> list[str]:
+    """Return the warnings, without what was done."""
+    lines = stderr.splitlines()
+    assert all(line.startswith(("Warning: ", "Also changed: ")) for line in lines)
+    return [line.removeprefix("Warning: ") for line in lines if line.startswith("Warning: ")]
+
+
+def seconds_since(value: object) -> float:
+    """Return how long ago a time of any engine was."""
+    return (datetime.now(timezone.utc).replace(tzinfo=None) - as_time(value)) / timedelta(seconds=1)

@@ -1,9 +1,12 @@
 """What the tests of many resets share: an independent reading of what such a run wrote."""
 
 import json
+import re
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
+
+from click.testing import Result
 
 from tests.support.databases import Database
 from tests.support.servers import OLD, Server
@@ -13,6 +16,10 @@ RESET = ("sso", "reset-user-passwords")
 OUT = Path("out.jsonl")
 
 KEYS = ["username", "password", "password_expiry", "must_change"]
+
+
+APPROVED = {"user1", "locked1", "MixedCase", "changing1"}
+"""The users whom --all resets."""
 
 
 @dataclass(frozen=True)
@@ -83,3 +90,14 @@ def listed(*usernames: str) -> Path:
     path = Path("users.txt")
     path.write_text("".join(f"{username}\n" for username in usernames))
     return path
+
+
+def assert_refused(server: Server, done: Result, exit_code: int, *words: str) -> None:
+    """See one line on stderr that has `words`, nothing on stdout, no new file, and nobody reset."""
+    assert (done.exit_code, done.stdout) == (exit_code, ""), done.stderr
+    assert re.fullmatch("Error: .+\n", done.stderr)
+    assert done.stderr[:-1].isprintable()
+    for word in words:
+        assert word in done.stderr
+    assert not OUT.exists()
+    assert_all_old(server)

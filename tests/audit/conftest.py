@@ -1,0 +1,52 @@
+"""What the tests of the audit trail share."""
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from click.testing import Result as Invoked
+
+from tests.conftest import AUDIT
+from tests.support.databases import PASSWORD
+from tests.support.servers import OLD, Server
+from tests.support.syslog import WARNING, AuditLine, Listener, unix_listener
+from zato_sso_reset.audit import syslog
+
+RESET = ("sso", "reset-user-password")
+
+CHANGE = ("sso", "change-user-password")
+
+CHOSEN = "a-Secret.of-my-own"
+
+TERMINATE = (
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+    "WHERE usename = current_user AND pid <> pg_backend_pid()"
+)
+
+
+@pytest.fixture
+def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
+    """Have a machine with a syslog, and lines sent to it."""
+    monkeypatch.delenv(AUDIT)
+    monkeypatch.delenv("SUDO_USER", raising=False)
+    monkeypatch.setattr(syslog, "LOCAL", str(tmp_path / "log"))
+    with unix_listener(tmp_path / "log") as listener:
+        yield listener
+
+
+def assert_no_secret(line: AuditLine, server: Server, *secrets: str) -> None:
+    """See that nothing is in a line that is not to be there."""
+    for secret in (*secrets, server.key, PASSWORD, OLD, "gAAAA", "pbkdf2"):
+        assert secret not in line.raw
+
+
+def assert_refused(log: Listener, server: Server, done: Invoked, exit_code: int) -> AuditLine:
+    """See that a refusal is told, in the words that the user gets, and return the line."""
+    line = log.line()
+    assert (done.exit_code, line["exit_code"], line["outcome"]) == (exit_code, exit_code, "refused")
+    assert line.severity == WARNING
+    assert done.stderr == f"Error: {line['error']}\n"
+    assert line["server"] == str(server.path)
+    assert "changed" not in line.fields
+    assert_no_secret(line, server)
+    return line

@@ -1,0 +1,344 @@
+"""Bad files and settings, row by row of the table of bad input.
+
+What might hang runs as a process of its own, the rest in this one. A row's tests begin with its name.
+Each refusal is one line on stderr, nothing on stdout, nothing changed.
+"""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from click.testing import Result
+from cryptography.fernet import Fernet
+
+from tests.faults.conftest import SECRET, check_refusal
+from tests.support.databases import Database
+from tests.support.processes import AS_NOBODY, environment
+from tests.support.servers import LINE, OLD, Server, quick_server
+
+Invoke = Callable[..., Result]
+Refuse = Callable[..., str]
+
+RESET = ("sso", "reset-user-password")
+
+FILES = ("secrets.conf", "server.conf", "sso.conf", "sso.toml")
+
+
+class TestFiles:
+    """Configuration files that are none."""
+
+    @pytest.mark.parametrize("file", FILES)
+    @pytest.mark.parametrize(
+        ("harm", "told"),
+        [
+            (Path.mkdir, "Is a directory"),
+            (lambda path: path.write_bytes(b"#" * (1024 * 1024 + 1)), "larger than 1 MiB"),
+            (lambda path: path.write_bytes(b"\n\x7fELF\0S3cr3t"), "line 2"),
+            (lambda path: path.write_bytes(b"[main]\nx=1\ny=S3cr3t\xff\n"), "line 3"),
+            (lambda path: path.write_bytes("[main]\n".encode("utf-16")), "line 1"),
+        ],
+        ids=["folder", "large", "binary", "not UTF-8", "UTF-16"],
+    )
+    def test_is_none(
+        self, sqlite_server: Server, refuse: Refuse, file: str, harm: Callable[[Path], object], told: str
+    ) -> None:
+        """A config file: whatever else it is, it is named at once, and its line, but not what it holds."""
+        path = sqlite_server.repo / file
+        path.unlink(missing_ok=True)
+        harm(path)
+        message = refuse(sqlite_server, 78)
+
+        assert f"`{path}`" in message
+        assert told in message
+
+    @pytest.mark.parametrize("file", FILES)
+    @pytest.mark.parametrize(
+        "harm", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")], ids=["FIFO", "device"]
+    )
+    def test_has_no_end(
+        self, sqlite_server: Server, refuse_in_time: Refuse, file: str, harm: Callable[[Path], object]
+    ) -> None:
+        """A config file that is a FIFO or a device: nothing waits for it, and it is named at once."""
+        path = sqlite_server.repo / file
+        path.unlink(missing_ok=True)
+        harm(path)
+
+        assert f"`{path}` is not a regular file" in refuse_in_time(sqlite_server, 78)
+
+    @pytest.mark.parametrize(
+        ("file", "exit_code"), [("secrets.conf", 23), ("server.conf", 78), ("sso.conf", 78)]
+    )
+    def test_absent(self, sqlite_server: Server, refuse: Refuse, file: str, exit_code: int) -> None:
+        """A config file that is absent: named; without `secrets.conf` it is no server at all."""
+        (sqlite_server.repo / file).unlink()
+
+        assert file in refuse(sqlite_server, exit_code)
+
+    def test_link_that_leads_nowhere(self, sqlite_server: Server, refuse: Refuse) -> None:
+        """A config file that is absent: overrides that were meant to be there are not left out unsaid."""
+        (sqlite_server.repo / "sso.toml").symlink_to("unmounted/sso.toml")
+
+        assert "sso.toml` is missing" in refuse(sqlite_server, 78)
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to run as another user")
+    @pytest.mark.parametrize("file", FILES[::3])
+    def test_unreadable(self, file: str) -> None:
+        """A config file that is unreadable: named, and a matter of rights."""
+        base = Path(tempfile.mkdtemp())
+        try:
+            server = quick_server(base / "server1")
+            server.override("[password]\nexpiry = 90\n")
+            for path in (base, *base.rglob("*")):
+                path.chmod(0o777)
+            (server.repo / file).chmod(0o600)
+            argv = [*AS_NOBODY, *RESET, str(server.path), "user1"]
+            done = subprocess.run(argv, env=environment(), capture_output=True, text=True, check=False)
+
+            check_refusal(done.returncode, done.stdout, done.stderr, 77)
+            assert f"`{server.repo / file}`" in done.stderr
+            assert server.opens("user1", OLD)
+        finally:
+            shutil.rmtree(base)
+
+
+class TestSettings:
+    """Settings that are missing, wrong, or hard to read."""
+
+    @pytest.mark.parametrize(
+        ("file", "section", "key"),
+        [
+            ("secrets.conf", "secret_keys", "key1"),
+            ("secrets.conf", "zato", "well_known_data"),
+            ("server.conf", "odb", "engine"),
+            ("server.conf", "odb", "db_name"),
+            ("sso.conf", "main", "encrypt_password"),
+            ("sso.conf", "hash_secret", "salt_size"),
+            ("sso.conf", "password", "min_length"),
+        ],
+    )
+    def test_missing_key(
+        self, sqlite_server: Server, refuse: Refuse, file: str, section: str, key: str
+    ) -> None:
+        """Missing section or key: file, section and key are named."""
+        sqlite_server.remove(file, key)
+
+        assert f"{file}` has no [{section}] {key}" in refuse(sqlite_server, 78)
+
+    @pytest.mark.parametrize(
+        ("file", "section", "key"),
+        [
+            ("secrets.conf", "secret_keys", "key1"),
+            ("secrets.conf", "zato", "well_known_data"),
+            ("server.conf", "odb", "engine"),
+            ("sso.conf", "main", "encrypt_password"),
+            ("sso.conf", "password", "min_length"),
+        ],
+    )
+    def test_missing_section(
+        self, sqlite_server: Server, refuse: Refuse, file: str, section: str, key: str
+    ) -> None:
+        """Missing section or key: of a section, the first key that is asked for."""
+        path = sqlite_server.repo / file
+        path.write_text(path.read_text().replace(f"[{section}]", "[elsewhere]"))
+
+        assert f"{file}` has no [{section}] {key}" in refuse(sqlite_server, 78)
+
+    @pytest.mark.parametrize(
+        ("file", "setting", "values"),
+        [
+            ("sso.conf", "[hash_secret] rounds", ("0", "4294967296", "", "many", "1e3", SECRET)),
+            ("sso.conf", "[hash_secret] salt_size", ("7", "1025", "-8")),
+            ("sso.conf", "[password] expiry", ("0", "1.5", "9" * 5000, "\N{FULLWIDTH DIGIT TWO}")),
+            ("sso.conf", "[password] min_complexity", ("5",)),
+            ("sso.conf", "[main] encrypt_password", ("yes", "")),
+            ("server.conf", "[odb] port", ("0", "65536", SECRET)),
+        ],
+    )
+    def test_number(
+        self, sqlite_server: Server, refuse: Refuse, file: str, setting: str, values: Sequence[str]
+    ) -> None:
+        """A number that is none, or out of range: file, section and key are named, the value is not."""
+        section, key = setting[1:].split("] ")
+        for value in values:
+            sqlite_server.edit(file, section, **{key: value})
+
+            assert f"{file}`: {setting} " in refuse(sqlite_server, 78)
+
+    @pytest.mark.parametrize(
+        ("section", "key", "value"),
+        [
+            ("secret_keys", "key1", SECRET),
+            ("secret_keys", "key1", f"{SECRET}=, {SECRET}"),
+            ("secret_keys", "key1", Fernet.generate_key().decode()),
+            ("zato", "well_known_data", f"gAAAAA{SECRET}"),
+            ("zato", "server_conf.odb.password", f"gAAAAA{SECRET}"),
+        ],
+        ids=["not a key", "a list", "another server's", "corrupt proof", "corrupt token"],
+    )
+    def test_secret(self, sqlite_server: Server, refuse: Refuse, section: str, key: str, value: str) -> None:
+        """Key1 that is none, or another server's, and corrupt tokens: the file is named, never the value."""
+        sqlite_server.edit("secrets.conf", section, **{key: value})
+        message = refuse(sqlite_server, 78)
+
+        assert "secrets.conf" in message
+        for secret in (value, sqlite_server.key):
+            assert secret[:8] not in message
+
+    @pytest.mark.parametrize(
+        ("written", "read"),
+        [
+            ("zato.db # a comment", "zato.db"),
+            ('"za#to.db"', "za#to.db"),
+            ("'za,to.db'", "za,to.db"),
+            ('"it\'s.db"', "it's.db"),
+            ("""'say "hi".db'""", 'say "hi".db'),
+            ('"""za\'t"o.db"""', "za't\"o.db"),
+            ("$UNSET.db", "$UNSET.db"),
+            ("$$HOME", "$$HOME"),
+            ("$NAME", "named.db"),
+            ("\N{GREEK SMALL LETTER ZETA}\N{CYRILLIC SMALL LETTER A}t\u00f6.db", "\u03b6\u0430t\u00f6.db"),
+        ],
+    )
+    def test_value(self, sqlite_server: Server, invoke: Invoke, written: str, read: str) -> None:
+        """A value with `#`, `,`, quotes, `$NAME`, non-ASCII: the database of that very name is changed."""
+        shutil.move(sqlite_server.database.name, read)
+        sqlite_server.edit("server.conf", "odb", db_name=written)
+        done = invoke(*RESET, sqlite_server.path, "user1", env={"NAME": "named.db"})
+
+        moved = replace(sqlite_server, database=Database("sqlite", read))
+        match = LINE.fullmatch(done.stdout)
+        assert match, done.stderr
+        assert moved.opens("user1", match["password"])
+        assert ("not set" in done.stderr) == ("$UNSET" in written)
+
+    def test_value_with_a_comma(self, sqlite_server: Server, refuse: Refuse) -> None:
+        """A value with `,` that is not quoted: a list, as Zato reads it, so no name."""
+        sqlite_server.edit("server.conf", "odb", db_name=f"{SECRET},b")
+
+        assert "[odb] db_name is not a text" in refuse(sqlite_server, 78)
+
+    @pytest.mark.parametrize(
+        ("text", "told"),
+        [
+            ("[password\n", "line 1"),
+            ('[sql]\nurl = "S3cr3t\n', "line 2"),
+            ("[sql]\nurl = 'a'\nurl = 'S3cr3t'\n", "line 3"),
+            (f"[password]\nexpiry = {'9' * 5000}\n", "a number is too long"),
+            (f"[password]\nexpiry = {'[' * 5000}\n", "nested too deeply"),
+            ("[pasword]\n", "Did you mean password?"),
+            ("[password]\nexpire = 'S3cr3t'\n", "Did you mean [password] expiry?"),
+            ('[password]\n"\\u001b[31m" = 1\n', r"\x1b[31m"),
+            ("password = 'S3cr3t'\n", "Write [password]"),
+            ("[password]\nexpiry = 2026-01-02\n", "[password] expiry"),
+            ("[password]\nexpiry = -1\n", "[password] expiry"),
+            ("[password]\nexpiry = 4294967295\n", "beyond the year 9999"),
+            ('[hash_secret]\nscheme = "S3cr3t"\n', "[hash_secret] scheme"),
+        ],
+    )
+    def test_overrides(self, sqlite_server: Server, refuse: Refuse, text: str, told: str) -> None:
+        """`sso.toml` malformed, or with what it can't have: the line, or the nearest that is known."""
+        sqlite_server.override(text)
+        message = refuse(sqlite_server, 78)
+
+        assert "sso.toml`" in message
+        assert told in message
+
+
+class TestDatabase:
+    """Where there is no database as Zato makes it."""
+
+    @pytest.mark.parametrize(
+        ("db_name", "harm"),
+        [
+            ("missing.db", Path.exists),
+            ("folder", Path.mkdir),
+            ("text", lambda path: path.write_text("This is no database. " * 100)),
+            ("empty", Path.touch),
+            ("text/zato.db", lambda path: path.parent.write_text("")),
+            ("x" * 300, str),
+        ],
+        ids=["missing", "folder", "text", "empty", "below a file", "too long"],
+    )
+    def test_sqlite_file(
+        self, sqlite_server: Server, refuse: Refuse, db_name: str, harm: Callable[[Path], object]
+    ) -> None:
+        """SQLite file: missing, of another kind, or without the tables; never made, never changed."""
+        harm(Path(db_name))
+        sqlite_server.edit("server.conf", "odb", db_name=db_name)
+        before = [(path, path.lstat().st_mtime_ns) for path in Path().rglob("*")]
+
+        assert f"`{db_name[:100]}" in refuse(sqlite_server, 69)
+        assert [(path, path.lstat().st_mtime_ns) for path in Path().rglob("*")] == before
+
+    @pytest.mark.parametrize("db_name", ["fifo", "/dev/zero"])
+    def test_sqlite_file_has_no_end(
+        self, sqlite_server: Server, refuse_in_time: Refuse, db_name: str
+    ) -> None:
+        """SQLite file: a FIFO or a device, which nothing waits for."""
+        os.mkfifo("fifo")
+        sqlite_server.edit("server.conf", "odb", db_name=db_name)
+
+        assert f"`{db_name}` is not a file" in refuse_in_time(sqlite_server, 69)
+
+    @pytest.mark.parametrize(
+        ("harm", "undo"),
+        [
+            ("TABLE zato_sso_user RENAME TO kept", "TABLE kept RENAME TO zato_sso_user"),
+            (
+                "TABLE zato_sso_user RENAME COLUMN password_expiry TO kept",
+                "TABLE zato_sso_user RENAME COLUMN kept TO password_expiry",
+            ),
+        ],
+        ids=["no such table", "another schema"],
+    )
+    def test_tables(self, server: Server, invoke: Invoke, harm: str, undo: str) -> None:
+        """No such table, another schema: told that it may not be the right database."""
+        before = server.database.dump("zato_sso_user")
+        server.database.run(f"ALTER {harm}")
+        done = invoke(*RESET, server.path, "user1")
+        server.database.run(f"ALTER {undo}")
+
+        check_refusal(done.exit_code, done.stdout, done.stderr, 69)
+        assert "no zato_sso_user table as Zato makes it" in done.stderr
+        assert server.database.dump("zato_sso_user") == before
+
+    @pytest.mark.parametrize("engine", ["postgresql", "mysql"])
+    @pytest.mark.parametrize(
+        "address",
+        [
+            "u:S3cr3t@a..b/x",
+            f"u:S3cr3t@{'h' * 70}/x",
+            "u:S3cr3t@127.0.0.1:99999/x",
+            "u:S3cr3t@[::1/x",
+            "u:S3cr3t@127.0.0.1/a%00b",
+            "u:S3cr3t@127.0.0.1:1/x?S3cr3t=1",
+            "u:S3cr3t@127.0.0.1:1/x?charset=S3cr3t",
+            "u:S3cr3t@127.0.0.1:1/x?connect_timeout=S3cr3t",
+            "u:S3cr3t@127.0.0.1:1/x?ssl_ca=/S3cr3t",
+            "u:S3cr3t@127.0.0.1:1/x?plugin=S3cr3t",
+            "u:S3cr3t@127.0.0.1/x?host=a&host=b&port=1&port=2&port=3",
+            "u:S3cr3t\udcff@127.0.0.1:1/x",
+            "u\udcff:S3cr3t@127.0.0.1:1/x",
+            "u:S3cr3t@h\udcff/x",
+            "u:S3cr3t@127.0.0.1:1/x\udcff",
+        ],
+    )
+    def test_address(self, sqlite_server: Server, invoke: Invoke, engine: str, address: str) -> None:
+        """A value that the database's driver can't take: a matter of the configuration, and not shown."""
+        sqlite_server.override('[sql]\nurl = "$URL"\n')
+        done = invoke(*RESET, sqlite_server.path, "user1", env={"URL": f"{engine}://{address}"})
+
+        assert done.exit_code in {69, 77, 78}, done.stderr
+        check_refusal(done.exit_code, done.stdout, done.stderr, done.exit_code)
+        assert sqlite_server.opens("user1", OLD)
+
+    def test_address_of_a_file(self, sqlite_server: Server, refuse: Refuse) -> None:
+        """SQLite file: a name that no file can have."""
+        sqlite_server.override('[sql]\nurl = "sqlite:///a%00b"\n')
+
+        assert r"a\x00b" in refuse(sqlite_server, 69)
