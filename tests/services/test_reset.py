@@ -406,7 +406,7 @@ class TestRefusals:
 
         result = invoke(*RESET, sqlite_server.path, "user1")
 
-        assert_refused(sqlite_server, result, 78, "[sql] url", "percent-encoded")
+        assert_refused(sqlite_server, result, 78, "[sql] url")
         assert "hush-hush" not in result.stderr
 
     def test_at_sign_in_the_path_of_a_sqlite_url_is_accepted(

@@ -13,12 +13,12 @@ from click.testing import CliRunner
 
 from zato_sso_reset import __main__
 from zato_sso_reset.host.program import zato
-from zato_sso_reset.services.quickstart import make_server
+from zato_sso_reset.services.quickstart import create_server
 
 if __name__ == "__main__":
     nobody = int(sys.argv.pop(1))
     with tempfile.TemporaryDirectory() as folder:
-        server = make_server(Path(folder, "server1"), "user1")
+        server = create_server(Path(folder, "server1"), "user1")
         CliRunner().invoke(zato, ["sso", "reset-user-password", str(server), "user1"])
     os.setgroups([])
     os.setgid(nobody)

@@ -18,7 +18,7 @@ from cryptography.fernet import Fernet
 from passlib.hash import argon2, pbkdf2_sha512
 
 from tests.support.databases import PASSWORD, Database, run
-from zato_sso_reset.services.quickstart import make_server
+from zato_sso_reset.services.quickstart import create_server
 
 OLD = "Old-Password.1"
 """What every user has before a reset."""
@@ -111,7 +111,7 @@ def _sqlite_server() -> Server:
     """Make the server that others are copies of, once a process."""
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder)
-    path = make_server(folder / "server1", "user1")
+    path = create_server(folder / "server1", "user1")
     server = Server(path, _key(path), Database("sqlite", str(path / "zato.db")))
     server.edit("sso.conf", "hash_secret", rounds=str(ROUNDS))
     server.database.run("DELETE FROM zato_sso_user")
