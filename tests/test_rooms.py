@@ -43,7 +43,7 @@ LIBRARIES = {
 
 def rows() -> dict[str, tuple[set[str], set[str]]]:
     """Return the rooms and libraries that each room may import."""
-    cells = (line.strip("| ").split("|") for line in TABLE.strip().splitlines()[2:])
+    cells = (line.strip("|").split("|") for line in TABLE.strip().splitlines()[2:])
     return {room.strip(): (set(rooms.split()), set(libraries.split())) for room, rooms, libraries in cells}
 
 

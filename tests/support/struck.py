@@ -38,7 +38,7 @@ def followed_by(point: str, function: Callable[..., Any]) -> Callable[..., Any]:
 if __name__ == "__main__":
     UserRepository.store = followed_by("after-update", UserRepository.store)  # type: ignore[method-assign]
     for delivery in (Stdout, OutputFile, JsonLinesFile):
-        delivery.write_line = followed_by("after-line", delivery.write_line)  # type: ignore[attr-defined]
+        delivery.write_line = followed_by("after-line", delivery.write_line)  # type: ignore[method-assign]
     for service in (reset, bulk_reset):
         service.commit = followed_by("after-commit", service.commit)  # type: ignore[attr-defined]
     if os.environ.get("HURRIED"):
