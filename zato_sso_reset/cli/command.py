@@ -6,7 +6,7 @@ import textwrap
 from collections.abc import Sequence
 from itertools import pairwise
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import click
 
@@ -14,9 +14,6 @@ from zato_sso_reset.cli.process import prepare_process
 from zato_sso_reset.errors import ZatoError
 from zato_sso_reset.host.messages import ERRORS_AS_JSON, HintedUsageError, print_line
 from zato_sso_reset.text import printable
-
-if TYPE_CHECKING:
-    from zato_sso_reset.domain.access import AccessChanges
 
 
 class Command(click.Command):
@@ -110,15 +107,6 @@ class AuditedCommand(Command):
                 message = error.format_message() if isinstance(error, click.ClickException) else str(error)
                 trail.refused(message, error.exit_code)
             raise
-
-
-def describe_changes(*, must_change: bool | None, access: "AccessChanges") -> str:
-    """Return what a command changes, for the audit trail."""
-    changes = ["password", "password_expiry"]
-    if must_change is not None:
-        changes.append(f"must_change={str(must_change).lower()}")
-    changes += [name for name in ("unlock", "disable_totp", "revoke_access") if getattr(access, name)]
-    return ", ".join(changes)
 
 
 def _requests_json(args: Sequence[str]) -> bool:

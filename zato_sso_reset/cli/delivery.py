@@ -59,11 +59,7 @@ class Stdout:
             _check_writable(self._fd)
 
     def write_line(self, line: str) -> None:
-        """Write `line`; wait until it is on disk if stdout is a file.
-
-        Raises:
-            OutputError: it could not be written, or nobody read it for `WRITE_TIMEOUT`.
-        """
+        """Write `line`, to disk if stdout is a file, within `WRITE_TIMEOUT`."""
         self._write(f"{line}\n", _write_and_sync)
 
     def stream(self, text: str) -> None:
@@ -89,15 +85,11 @@ class Stdout:
             return
         try:
             write(self._fd, text.encode(self._stream.encoding or "utf-8", "backslashreplace"))
-        except TimeoutError:
-            reason: str | None = f"nobody read it for {WRITE_TIMEOUT} seconds"
         except OSError as error:
-            reason = error.strerror
-        else:
-            return
-        raise OutputError(
-            f"The result could not be written to stdout: {reason}.", "Check where stdout goes, and try again."
-        )
+            timed_out = isinstance(error, TimeoutError)
+            reason = f"nobody read it for {WRITE_TIMEOUT} seconds" if timed_out else error.strerror
+            message = f"The result could not be written to stdout: {reason}."
+            raise OutputError(message, "Check where stdout goes, and try again.") from None
 
 
 class OutputFile:
@@ -111,21 +103,16 @@ class OutputFile:
         """
         self._path = path
         self._shown = f"`{printable(str(path))}`"
+        problem = ""
         if os.path.lexists(path):
-            raise FileNotMadeError(f"{self._shown} already exists.", "Use another --output-file.")
-        if not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
-            raise FileNotMadeError(
-                f"{self._shown} can't be created: its folder is missing or may not be written to.",
-                "Use another --output-file.",
-            )
+            problem = "already exists"
+        elif not os.access(path.parent, os.W_OK | os.X_OK, effective_ids=True):
+            problem = "can't be created: its folder is missing or may not be written to"
+        if problem:
+            raise FileNotMadeError(f"{self._shown} {problem}.", "Use another --output-file.")
 
     def write_line(self, line: str) -> None:
-        """Create the file with `line`, and wait until both are on disk; leave nothing behind otherwise.
-
-        Raises:
-            FileNotMadeError: the file can't be created.
-            OutputError: the line could not be written.
-        """
+        """Create the file with `line`, and write both to disk, or leave nothing behind."""
         file = create_private_file(self._path)
         self._created = os.fstat(file.fileno())
         try:
@@ -135,9 +122,8 @@ class OutputFile:
                 os.fsync(file.fileno())
         except OSError as error:
             self.withdraw()
-            raise OutputError(
-                f"{self._shown} can't be written to: {error.strerror}.", "Use another --output-file."
-            ) from None
+            message = f"{self._shown} can't be written to: {error.strerror}."
+            raise OutputError(message, "Use another --output-file.") from None
         sync_folder(self._path.parent)
 
     def withdraw(self) -> None:

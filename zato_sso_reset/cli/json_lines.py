@@ -70,11 +70,8 @@ class JsonLinesFile:
             write_all(self._fd, f"{line}\n".encode())
             os.fsync(self._fd)
         except OSError as error:
-            reason = error.strerror
-        else:
-            return
-        self.withdraw()
-        raise OutputError(f"{self._shown} can't be written to: {reason}.")
+            self.withdraw()
+            raise self._write_error(error) from None
 
     def withdraw(self) -> None:
         """Cut off the lines of the last write; --resume finds them if that fails."""
@@ -95,10 +92,7 @@ class JsonLinesFile:
             os.ftruncate(self._fd, offset)
             os.fsync(self._fd)
         except OSError as error:
-            reason = error.strerror
-        else:
-            return
-        raise OutputError(f"{self._shown} can't be written to: {reason}.")
+            raise self._write_error(error) from None
 
     def read(self) -> Delivered:
         """Read the file.
@@ -154,6 +148,9 @@ class JsonLinesFile:
             return username, password, expiry
         # The suppressed error holds the line.
         raise self._foreign_line(number)
+
+    def _write_error(self, error: OSError) -> OutputError:
+        return OutputError(f"{self._shown} can't be written to: {error.strerror}.", "Free some space.")
 
     def _foreign_line(self, number: int) -> ConfigError:
         return ConfigError(f"{self._shown}, line {number}: not written by this command.", "Use another file.")

@@ -14,15 +14,14 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
-from zato_sso_reset.audit.operator import user_at_host
-from zato_sso_reset.cli.command import describe_changes
 from zato_sso_reset.cli.delivery import Delivery, Stdout
 from zato_sso_reset.cli.json_lines import JsonLinesFile, check_new
 from zato_sso_reset.cli.progress import progress_bar
 from zato_sso_reset.cli.report import NOTICE, execution_log
+from zato_sso_reset.cli.request import Request
 from zato_sso_reset.cli.server import read_server
 from zato_sso_reset.cli.users_file import read_usernames
-from zato_sso_reset.domain.access import AccessChanges, describe
+from zato_sso_reset.domain.access import describe
 from zato_sso_reset.errors import CommitRefusedError, CommitUnknownError, UserNotFoundError, ZatoError
 from zato_sso_reset.server.config import ServerConfig
 from zato_sso_reset.services.bulk_reset import Batch, reset_user_passwords
@@ -40,45 +39,23 @@ if TYPE_CHECKING:
 logger = getLogger(__name__)
 
 
-class StoppedError(ZatoError):
-    """A signal stopped the command after a batch."""
-
-    def __init__(self, message: str, hint: str, signal_number: int) -> None:
-        super().__init__(message, hint)
-        self.exit_code = 128 + signal_number
-
-
-@dataclass(frozen=True)
-class BulkRequest:
+@dataclass(frozen=True, kw_only=True)
+class BulkRequest(Request):
     """The arguments and options of the command."""
 
-    path: Path
     users_from: BinaryIO | None
     all_users: bool
     exclude: tuple[str, ...]
     output_file: Path
-    expiry: int | None
-    must_change: bool | None
     jobs: int | None
     skip_missing: bool
     yes: bool
-    dry_run: bool
     resume: bool
-    unlock: bool
-    disable_totp: bool
-    revoke_access: bool
-    store_log: bool
-    verbose: bool
 
     @property
     def to_stdout(self) -> bool:
         """Whether the passwords go to stdout."""
         return str(self.output_file) == "-"
-
-    @property
-    def access(self) -> AccessChanges:
-        """The changes to make besides the passwords."""
-        return AccessChanges(self.unlock, self.disable_totp, self.revoke_access, user_at_host())
 
     @property
     def reset_options(self) -> dict[str, Any]:
@@ -161,7 +138,8 @@ def reset_passwords(request: BulkRequest, trail: "Trail") -> None:
             delivered = without_void_lines(file.read(), server, database)
         usernames = _select(request, database, delivered.usernames)
         if request.dry_run:
-            _try_first(request, server, database, usernames)
+            options = {"deliver": lambda _: None, "stop": lambda: False, **request.reset_options}
+            list(reset_user_passwords(server, database, usernames[:1], **options))
             return
         delivery: Delivery
         if stdout:
@@ -202,16 +180,6 @@ def _confirm(request: BulkRequest, selection: Selection) -> None:
             click.confirm(f"Reset the passwords of {users}?", abort=True, err=True)
 
 
-def _try_first(
-    request: BulkRequest, server: ServerConfig, database: "Database", usernames: Sequence[str]
-) -> None:
-    batches = reset_user_passwords(
-        server, database, usernames[:1], deliver=lambda _: None, stop=lambda: False, **request.reset_options
-    )
-    for _ in batches:
-        pass
-
-
 def _reset(
     request: BulkRequest,
     trail: "Trail",
@@ -222,7 +190,7 @@ def _reset(
     delivery: Delivery,
 ) -> None:
     """Reset users batch by batch, and record each in the audit trail."""
-    changes = describe_changes(must_change=request.must_change, access=request.access)
+    changes = request.describe_changes()
     tally = Tally(len(usernames))
 
     def deliver(new: Sequence["NewPassword"]) -> None:
@@ -230,14 +198,8 @@ def _reset(
 
     with progress_bar(tally.total) as bar, deferred_signals() as signals:
         try:
-            for batch in reset_user_passwords(
-                server,
-                database,
-                usernames,
-                deliver=deliver,
-                stop=lambda: bool(signals),
-                **request.reset_options,
-            ):
+            options = {"deliver": deliver, "stop": lambda: bool(signals), **request.reset_options}
+            for batch in reset_user_passwords(server, database, usernames, **options):
                 for new in batch.new:
                     trail.changed(changes, new.user.username)
                 tally.add(batch)
@@ -256,7 +218,9 @@ def _reset(
                 error.hint = f"{error.hint} {tally} {request.how_to_continue}".lstrip()
             raise
     if signals and tally.done < tally.total:
-        raise StoppedError(f"Stopped. {tally}", request.how_to_continue, signals[-1])
+        stopped = ZatoError(f"Stopped. {tally}", request.how_to_continue)
+        stopped.exit_code = 128 + signals[-1]
+        raise stopped
     _report(tally)
 
 

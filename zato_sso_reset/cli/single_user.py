@@ -9,43 +9,29 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import TYPE_CHECKING
 
-from zato_sso_reset.audit.operator import user_at_host
-from zato_sso_reset.cli.command import describe_changes
 from zato_sso_reset.cli.delivery import Delivery, OutputFile, Stdout
 from zato_sso_reset.cli.report import NOTICE, execution_log, store_arguments
+from zato_sso_reset.cli.request import Request
 from zato_sso_reset.cli.server import read_server
-from zato_sso_reset.domain.access import AccessChanges, describe
+from zato_sso_reset.domain.access import describe
 from zato_sso_reset.errors import CommitRefusedError, FileNotMadeError
+from zato_sso_reset.services.passwords import utc_now
+from zato_sso_reset.services.reset import Outcome, reset_user_password
 
 if TYPE_CHECKING:
     from zato_sso_reset.audit.trail import Trail
-    from zato_sso_reset.services.reset import Outcome
 
 logger = getLogger(__name__)
 
 
-@dataclass(frozen=True)
-class SingleUserRequest:
+@dataclass(frozen=True, kw_only=True)
+class SingleUserRequest(Request):
     """The arguments and options of `options.single_user`."""
 
-    path: Path
     username: str
-    store_log: bool
-    verbose: bool
     store_config: bool
-    expiry: int | None
-    must_change: bool | None
     output: str
     output_file: Path | None
-    dry_run: bool
-    unlock: bool
-    disable_totp: bool
-    revoke_access: bool
-
-    @property
-    def access(self) -> AccessChanges:
-        """The changes to make besides the password."""
-        return AccessChanges(self.unlock, self.disable_totp, self.revoke_access, user_at_host())
 
 
 def set_password(
@@ -53,7 +39,7 @@ def set_password(
     trail: "Trail",
     *,
     verb: str,
-    formats: Mapping[str, Callable[["Outcome"], str]],
+    formats: Mapping[str, Callable[[Outcome], str]],
     choose: Callable[[], str] | None = None,
     to_store: Mapping[str, object] = MappingProxyType({}),
 ) -> None:
@@ -62,10 +48,6 @@ def set_password(
     `to_store` are additional arguments for --store-config.
     """
     delivery: Delivery = OutputFile(request.output_file) if request.output_file else Stdout(sys.stdout)
-    # The following modules open files, so they are imported after stdout has been checked.
-    from zato_sso_reset.services.passwords import utc_now
-    from zato_sso_reset.services.reset import reset_user_password
-
     now = utc_now()
     with execution_log(now if request.store_log else None):
         if request.store_config:
@@ -86,7 +68,7 @@ def set_password(
             delivery.withdraw()
             raise
         if not request.dry_run:
-            trail.changed(describe_changes(must_change=request.must_change, access=request.access))
+            trail.changed(request.describe_changes())
         _report(request, outcome, verb)
         if not (choose or request.dry_run):
             delivery.warn_of_readers()
@@ -94,7 +76,7 @@ def set_password(
             logger.warning("%s", warning)
 
 
-def outcome_as_json(outcome: "Outcome", *, with_password: bool = True) -> str:
+def outcome_as_json(outcome: Outcome, *, with_password: bool = True) -> str:
     """Return an outcome as a JSON object."""
     record = {**outcome.new.record(), "is_locked": outcome.is_locked, "warnings": list(outcome.warnings)}
     if not with_password:
@@ -102,7 +84,7 @@ def outcome_as_json(outcome: "Outcome", *, with_password: bool = True) -> str:
     return json.dumps(record)
 
 
-def _report(request: SingleUserRequest, outcome: "Outcome", verb: str) -> None:
+def _report(request: SingleUserRequest, outcome: Outcome, verb: str) -> None:
     changed = describe(outcome.changed)
     if not request.dry_run:
         logger.info("User `%s` has the new password.", request.username)
