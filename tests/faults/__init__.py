@@ -1,1 +1,1 @@
-"""Real faults: connections that break, databases that hang."""
+"""Real faults, invalid input and leaks; the rows are those of docs/faults.md."""

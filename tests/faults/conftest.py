@@ -1,10 +1,11 @@
-"""What the tests of faults share: processes that are struck, and what must hold of the account after."""
+"""Fixtures for fault tests: interrupted processes, and checks of the account afterwards."""
 
 import os
 import signal
 import subprocess
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
@@ -12,87 +13,83 @@ from typing import Any
 import pytest
 from click.testing import Result
 
-from tests.support import databases
-from tests.support.bulk import RESET
+from tests.support import databases, processes
+from tests.support.bulk import RESET as BULK_RESET
 from tests.support.databases import Database, run
 from tests.support.processes import STRUCK, environment
 from tests.support.proxy import Proxy
 from tests.support.servers import LINE, OLD, Server, quick_server
+from zato_sso_reset.cli.delivery import OutputFile, Stdout
+from zato_sso_reset.cli.json_lines import JsonLinesFile
 
-Process = Callable[..., CompletedProcess[str]]
-Invoke = Callable[..., Result]
-Refuse = Callable[..., str]
+RESET = ("sso", "reset-user-password")
 
 SECRET = "S3cr3t"
-"""What stands in many a bad value, and is to be in no message."""
+"""Part of many invalid values; no message may show it."""
 
 
 @dataclass
 class Running:
-    """A reset that runs as a process of its own and stops itself at a point."""
+    """A command in a separate process that sends itself a signal."""
 
     process: "subprocess.Popen[str]"
 
     def wait_until_stopped(self) -> None:
-        """Wait for the point."""
+        """Wait until SIGSTOP has stopped the process."""
         _, status = os.waitpid(self.process.pid, os.WUNTRACED)
         assert os.WIFSTOPPED(status), status
 
-    def go_on(self) -> tuple[int, str, str]:
-        """Let it run to its end; return exit code, stdout and stderr."""
+    def finish(self) -> tuple[int, str, str]:
+        """Let the process run to its end; return exit code, stdout and stderr."""
         self.process.send_signal(signal.SIGCONT)
         stdout, stderr = self.process.communicate(timeout=60)
         return self.process.returncode, stdout, stderr
 
 
+Invoke = Callable[..., Result]
+Process = Callable[..., CompletedProcess[str]]
+Refuse = Callable[..., str]
 Start = Callable[..., Running]
 
 
 def start_struck(
-    arguments: Sequence[object], strike: str, hurried: str, batch: str, **options: object
+    arguments: Sequence[object], strike: str, *, hurried: str = "", batch: str = "", **options: object
 ) -> Running:
-    """Start `zato`, to strike itself with a signal at a point."""
-    argv = [*STRUCK, *map(str, arguments)]
-    process = subprocess.Popen(  # type: ignore[call-overload]
-        argv,
-        env=environment(STRIKE=strike, HURRIED=hurried, BATCH=batch),
-        text=True,
-        **{"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, **options},
-    )
-    return Running(process)
+    """Start `zato`, which sends itself a signal as `strike` says: see `tests/support/struck.py`."""
+    env = environment(STRIKE=strike, HURRIED=hurried, BATCH=batch)
+    return Running(processes.start([*STRUCK, *arguments], env=env, **options))
 
 
 @pytest.fixture
 def start() -> Start:
-    """Start a reset of `user1` that strikes itself with a signal at a point."""
+    """Start a reset of `user1` that sends itself a signal."""
 
-    def run(server: Server, strike: str, hurried: str = "", *more: object, **options: object) -> Running:
-        arguments = ("sso", "reset-user-password", server.path, "user1", *more)
-        return start_struck(arguments, strike, hurried, "", **options)
+    def run(server: Server, strike: str, *args: object, **options: Any) -> Running:
+        return start_struck((*RESET, server.path, "user1", *args), strike, **options)
 
     return run
 
 
 @pytest.fixture
 def start_bulk() -> Start:
-    """Start a reset of all users, two at a time, that strikes itself with a signal at a point."""
+    """Start a reset of all users, in batches of two, that sends itself a signal."""
 
-    def run(server: Server, strike: str, *args: object, hurried: str = "", **options: object) -> Running:
-        arguments = (*RESET, server.path, "--all", "--yes", "--output-file", *(args or ("out.jsonl",)))
-        return start_struck(arguments, strike, hurried, "2", **options)
+    def run(server: Server, strike: str, **options: Any) -> Running:
+        arguments = (*BULK_RESET, server.path, "--all", "--yes", "--output-file", "out.jsonl")
+        return start_struck(arguments, strike, batch="2", **options)
 
     return run
 
 
 @dataclass
 class Proxied:
-    """A server on a database that is reached through a proxy."""
+    """A server whose database is reached through a proxy."""
 
     server: Server
     proxy: Proxy
 
     def end_other_connections(self, connection: Any) -> None:
-        """Have the database end every connection of the server's user but this one."""
+        """Have the database end every connection of the server's user except this one."""
         if self.server.database.engine == "postgresql":
             run(
                 connection,
@@ -121,62 +118,82 @@ def proxied(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Proxied]
         yield Proxied(server, proxy)
 
 
-def printed(stdout: str) -> str:
-    """Return the password of the line, which is all there is."""
+AfterLine = Callable[..., None]
+
+
+@pytest.fixture
+def after_line(monkeypatch: pytest.MonkeyPatch) -> AfterLine:
+    """Return a function that arranges a fault between a line, the first by default, and its commit."""
+
+    def arrange(fault: Callable[[], object], number: int = 1) -> None:
+        deliveries = iter(range(1, 100))
+        for delivery in (Stdout, OutputFile, JsonLinesFile):
+
+            def write_line(*args: Any, original: Any = delivery.write_line) -> None:
+                original(*args)
+                if next(deliveries) == number:
+                    fault()
+
+            monkeypatch.setattr(delivery, "write_line", write_line)
+
+    return arrange
+
+
+def printed_password(stdout: str) -> str | None:
+    """Return the password if stdout is one complete line."""
     match = LINE.fullmatch(stdout)
-    assert match, stdout
-    return match["password"]
+    return match["password"] if match else None
+
+
+def printed(stdout: str) -> str:
+    """Return the password of stdout, which must be one complete line."""
+    password = printed_password(stdout)
+    assert password, stdout
+    return password
 
 
 def assert_old(server: Server, stdout: str = "") -> None:
-    """See that nothing was changed, or printed."""
+    """Check that nothing was changed or printed."""
     assert stdout == ""
     assert server.opens("user1", OLD)
 
 
 def assert_new(server: Server, stdout: str) -> None:
-    """See that what was printed whole is what opens the account."""
+    """Check that the account has the printed password."""
     assert server.opens("user1", printed(stdout))
     assert not server.opens("user1", OLD)
 
 
 def one_line(stderr: str) -> bool:
-    """Tell whether an error is told in one line."""
+    """Return whether stderr is one error line."""
     return stderr.startswith("Error: ") and stderr.count("\n") == 1
 
 
-def check_refusal(exit_code: int, stdout: str, stderr: str, expected: int) -> None:
-    """See the exit code, nothing on stdout, and one line on stderr that any terminal can show."""
-    assert (exit_code, stdout) == (expected, ""), stderr
-    assert one_line(stderr), stderr
-    assert stderr[:-1].isprintable()
-    assert len(stderr) < 600
-    assert SECRET not in stderr
+def check_refusal(done: "Result | CompletedProcess[str]", exit_code: int) -> None:
+    """Check the exit code, an empty stdout, and one printable line without secrets on stderr."""
+    code = done.exit_code if isinstance(done, Result) else done.returncode
+    assert (code, done.stdout) == (exit_code, ""), done.stderr
+    assert one_line(done.stderr), done.stderr
+    assert done.stderr[:-1].isprintable()
+    assert len(done.stderr) < 600
+    assert SECRET not in done.stderr
+
+
+def _refuse(run: Invoke | Process, server: Server, exit_code: int, *arguments: object) -> str:
+    before = server.database.dump("zato_sso_user")
+    done = run(*RESET, *(arguments or (server.path, "user1")))
+    check_refusal(done, exit_code)
+    assert server.database.dump("zato_sso_user") == before
+    return str(done.stderr)
 
 
 @pytest.fixture
 def refuse(invoke: Invoke) -> Refuse:
-    """Run a reset that is to end with an exit code; return the line it tells why in."""
-
-    def run(server: Server, exit_code: int, *arguments: object) -> str:
-        before = server.database.dump("zato_sso_user")
-        done = invoke("sso", "reset-user-password", *(arguments or (server.path, "user1")))
-        check_refusal(done.exit_code, done.stdout, done.stderr, exit_code)
-        assert server.database.dump("zato_sso_user") == before
-        return done.stderr
-
-    return run
+    """Run a reset that must end with an exit code and change nothing; return its error line."""
+    return partial(_refuse, invoke)
 
 
 @pytest.fixture
 def refuse_in_time(process: Process) -> Refuse:
-    """Do the same as a process of its own, which may not hang and gets its arguments as bytes."""
-
-    def run(server: Server, exit_code: int, *arguments: object) -> str:
-        before = server.database.dump("zato_sso_user")
-        done = process("sso", "reset-user-password", *(arguments or (server.path, "user1")))
-        check_refusal(done.returncode, done.stdout, done.stderr, exit_code)
-        assert server.database.dump("zato_sso_user") == before
-        return done.stderr
-
-    return run
+    """Do the same in a separate process with a time limit, which gets its arguments as bytes."""
+    return partial(_refuse, process)

@@ -1,8 +1,8 @@
 """Kill loops and races: `python -m tests.faults.loops [--long]` prints their figures.
 
-Each reset is a process of its own. What is counted as lost is an account whose stored password is
-neither the one it had nor one that was printed whole; of many resets, also one that has no line, two
-lines, or another password than before --resume though its line was valid.
+Each reset is a process of the installed `zato`. An account is lost if its stored password is neither the
+old one nor a completely printed one; after a bulk reset, also if it has no line or two, or if --resume
+changed a password that had a valid line.
 """
 
 import argparse
@@ -20,17 +20,20 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
+sys.path.append(sys.path.pop(0))  # the installed package comes before the source tree
+
 from tests.conftest import ENGINES, ZATO
-from tests.support import databases
-from tests.support.bulk import RESET, records
+from tests.faults.conftest import RESET, printed_password
+from tests.support import databases, processes
+from tests.support.bulk import bulk_arguments, records
 from tests.support.databases import Database, run
 from tests.support.processes import STRUCK, environment
-from tests.support.servers import LINE, OLD, Server, insert_users, quick_server
+from tests.support.servers import OLD, Server, insert_users, quick_server
 
 
 @dataclass
 class Figures:
-    """How the resets ended, and what each left behind."""
+    """The exit codes of resets, and the number of accounts with the old, a new or a lost password."""
 
     exit_codes: Counter[int] = field(default_factory=Counter)
     old: int = 0
@@ -51,19 +54,11 @@ class Figures:
 
 def start(server: Server, username: str = "user1") -> "subprocess.Popen[str]":
     """Start a reset."""
-    argv = [str(ZATO), "sso", "reset-user-password", str(server.path), username]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(argv, env=environment(), text=True, **pipes)  # type: ignore[call-overload,no-any-return]
-
-
-def printed_password(stdout: str) -> str | None:
-    """Return the password of a line that was printed whole."""
-    match = LINE.fullmatch(stdout)
-    return match["password"] if match else None
+    return processes.start([ZATO, *RESET, server.path, username])
 
 
 def kill_loop(server: Server, kills: int, seed: int) -> Figures:
-    """Kill as many resets at random instants; see after each which password is there."""
+    """Kill resets at random instants, and check the password after each."""
     figures, known = Figures(), OLD
     chance = random.Random(seed)
     begun = time.monotonic()
@@ -73,7 +68,7 @@ def kill_loop(server: Server, kills: int, seed: int) -> Figures:
         process = start(server)
         time.sleep(chance.uniform(length * 0.3, length * 1.1))
         process.kill()
-        # The machine's speed changes: the next are killed sooner where this one had ended already.
+        # The machine's speed changes: if this one had already ended, the next ones are killed sooner.
         length *= 1.01 if process.wait() else 0.9
         stdout, _ = process.communicate()
         figures.exit_codes[process.returncode] += 1
@@ -90,33 +85,31 @@ def kill_loop(server: Server, kills: int, seed: int) -> Figures:
 
 
 MANY = [f"many{number}" for number in range(40)]
-"""Users of one run of many resets."""
+"""The users of a bulk reset."""
 
 
 def start_many(server: Server, output: Path, *options: str) -> "subprocess.Popen[str]":
     """Start a reset of `MANY` in batches of three."""
-    argv = [*STRUCK, *RESET, str(server.path), "--users-from", "-", "--yes"]
-    pipes = {"stdin": subprocess.PIPE, "stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    process = subprocess.Popen(  # type: ignore[call-overload]
-        [*argv, "--output-file", str(output), *options], env=environment(BATCH="3"), text=True, **pipes
-    )
+    argv = [*STRUCK, *bulk_arguments(server, "--users-from", "-", "--yes", *options, output=output)]
+    process = processes.start(argv, env=environment(BATCH="3"), stdin=subprocess.PIPE)
+    assert process.stdin
     process.stdin.write("".join(f"{name}\n" for name in MANY))
     process.stdin.close()
     process.stdin = None
-    return process  # type: ignore[no-any-return]
+    return process
 
 
 def valid_lines(server: Server, output: Path) -> dict[str, str]:
-    """Return the passwords of whole lines that open their accounts."""
+    """Return the passwords of complete lines that are valid, by username."""
     text = output.read_text() if output.exists() else ""
     passwords = {each.username: each.password for each in records(text[: text.rfind("\n") + 1])}
     return {name: passwords[name] for name in server.opened_by(passwords)}
 
 
 def bulk_kill_loop(server: Server, kills: int, seed: int) -> Figures:
-    """Kill as many resets of many users at random instants, and resume each until it is done.
+    """Kill bulk resets at random instants, and resume each until it is done.
 
-    In the figures `old` are users without a valid line after a kill, `new` those who have one in the end.
+    In the figures, `old` are users without a valid line after a kill, `new` those with one in the end.
     """
     figures, chance = Figures(), random.Random(seed)
     server.edit("sso.conf", "hash_secret", rounds="1")
@@ -133,7 +126,7 @@ def bulk_kill_loop(server: Server, kills: int, seed: int) -> Figures:
         while True:
             process = start_many(server, output, *(["--resume"] if output.exists() else []))
             if to_be_killed:
-                # Batches are written in the last part of it, after imports and look-up.
+                # Batches are written in the last part, after imports and lookup.
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(chance.uniform(length * 0.6, length * 1.05))
                 process.kill()
@@ -158,10 +151,10 @@ def bulk_kill_loop(server: Server, kills: int, seed: int) -> Figures:
     return figures
 
 
-def race(server: Server, processes: int, users: list[str]) -> Figures:
-    """Reset the passwords of `users`, in turn, by as many processes at once."""
+def race(server: Server, at_once: int, users: list[str]) -> Figures:
+    """Reset the passwords of `users`, in turn, with several processes at once."""
     figures = Figures()
-    running = [start(server, users[number % len(users)]) for number in range(processes)]
+    running = [start(server, users[number % len(users)]) for number in range(at_once)]
     printed: dict[str, set[str]] = {user: set() for user in users}
     for number, process in enumerate(running):
         stdout, _ = process.communicate()
@@ -180,7 +173,7 @@ def race(server: Server, processes: int, users: list[str]) -> Figures:
 
 @contextlib.contextmanager
 def busy_server(server: Server) -> Iterator[None]:
-    """Read and write the tables all the time, as a running server does."""
+    """Read and write the tables in a loop, as a running server does."""
     over = threading.Event()
 
     def loop(statement: str) -> None:
@@ -206,13 +199,13 @@ def busy_server(server: Server) -> Iterator[None]:
 
 @contextlib.contextmanager
 def server_on(engine: str, name: str) -> Iterator[Server]:
-    """Make a server on one of the three databases."""
+    """Create a server on one of the three databases."""
     folder = Path(tempfile.mkdtemp())
-    make: dict[str, Callable[[str], Database]] = {
+    create: dict[str, Callable[[str], Database]] = {
         "postgresql": databases.postgresql,
         "mysql": databases.mysql,
     }
-    database = make[engine](name) if engine in make else None
+    database = create[engine](name) if engine in create else None
     if database:
         databases.make_tables(database)
     server = quick_server(folder / "server1", database)
@@ -226,40 +219,33 @@ def server_on(engine: str, name: str) -> Iterator[Server]:
 
 
 def main() -> int:
-    """Run everything; exit with 1 where anything was lost."""
+    """Run all loops and races; return 1 if anything was lost."""
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument(
-        "--long",
-        action="store_true",
-        help="10,002 kills, 150 of many resets, and 20 races of 50 processes each",
-    )
+    long_help = "10,002 kills, 150 of bulk resets, and 20 races of 50 processes each"
+    parser.add_argument("--long", action="store_true", help=long_help)
     parser.add_argument("--kills", type=int, help="kills on each engine")
-    parser.add_argument("--bulk-kills", type=int, help="kills of resets of many users on each engine")
+    parser.add_argument("--bulk-kills", type=int, help="kills of bulk resets on each engine")
     arguments = parser.parse_args()
     kills = arguments.kills or (3334 if arguments.long else 20)
     bulk_kills = arguments.bulk_kills or (50 if arguments.long else 5)
-    races, processes = (20, 50) if arguments.long else (2, 10)
+    races, at_once = (20, 50) if arguments.long else (2, 10)
     lost = 0
     for engine in ENGINES:
         seed = random.SystemRandom().randrange(2**32)
         with server_on(engine, f"loop_{seed}") as server:
-            begun = time.monotonic()
             figures = kill_loop(server, kills, seed)
-            seconds = time.monotonic() - begun
-            print(f"{engine}: {kills} kills in {seconds:.0f} s, seed {seed}: {figures}", flush=True)
+            print(f"{engine}, seed {seed}: {kills} kills: {figures}", flush=True)
             lost += figures.lost
             insert_users(server, MANY)
-            begun = time.monotonic()
             figures = bulk_kill_loop(server, bulk_kills, seed)
-            seconds = time.monotonic() - begun
-            print(f"{engine}: {bulk_kills} kills of {len(MANY)} in {seconds:.0f} s: {figures}", flush=True)
+            print(f"{engine}: {bulk_kills} kills of bulk resets of {len(MANY)}: {figures}", flush=True)
             lost += figures.lost
             for users in (["user1"], ["user1", "locked1", "MixedCase", "changing1"]):
-                total = Figures()
+                figures = Figures()
                 for _ in range(races):
-                    total += race(server, processes, users)
-                print(f"{engine}: {races} x {processes} at once, {len(users)} users: {total}", flush=True)
-                lost += total.lost
+                    figures += race(server, at_once, users)
+                print(f"{engine}: {races} x {at_once} at once, {len(users)} users: {figures}", flush=True)
+                lost += figures.lost
     return 1 if lost else 0
 
 

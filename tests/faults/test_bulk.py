@@ -1,123 +1,120 @@
-"""Faults in the middle of many resets: which lines are valid, and how the rest is done."""
+"""Faults during a bulk reset: which lines are valid, and how --resume does the rest."""
 
 import os
 import re
 import signal
-import subprocess
 from collections.abc import Callable
 from pathlib import Path
-from typing import Any
 
 import pytest
 from click.testing import Result
 
 from tests.conftest import ZATO
-from tests.faults.conftest import Proxied, Running, one_line
-from tests.faults.loops import printed_password
-from tests.support.bulk import OUT, assert_valid, bulk_arguments, names, records
+from tests.faults.conftest import RESET, AfterLine, Invoke, Proxied, Start, one_line, printed_password
+from tests.support import processes
+from tests.support.bulk import APPROVED, OUT, assert_valid, bulk_arguments, names, records
 from tests.support.databases import run
-from tests.support.processes import environment
-from tests.support.servers import OLD, USERS, Server, insert_users
-from zato_sso_reset.cli.json_lines import LinesFile, LinesStdout
-from zato_sso_reset.database import engine as odb
+from tests.support.servers import OLD, Server, insert_users
+from zato_sso_reset.database import watchdog
+from zato_sso_reset.database.engine import Database
 from zato_sso_reset.server.config import ServerConfig
-from zato_sso_reset.services import bulk_reset as bulk
+from zato_sso_reset.services import bulk_reset
 
-Invoke = Callable[..., Result]
-Start = Callable[..., Running]
-Harm = Callable[..., None]
+Reset = Callable[..., Result]
 
-ALL = USERS.keys() - {"pending1"}
-"""Whom --all is about: two batches of two."""
+RESUME = "Run the command again with --resume."
+
+RENAME = "UPDATE zato_sso_user SET username = 'MIXEDCASE' WHERE username = 'MixedCase'"
+"""MySQL's collation still finds `MixedCase` after this."""
+
+on_servers = pytest.mark.parametrize("server", ["postgresql", "mysql"], indirect=True)
 
 
-@pytest.fixture
-def do_harm(monkeypatch: pytest.MonkeyPatch) -> Harm:
-    """Reset two users at a time, and do harm once the lines of one batch are out and its COMMIT is not."""
-    monkeypatch.setattr(bulk, "BATCH", 2)
-
-    def at_batch(number: int, harm: Callable[[], object]) -> None:
-        batches = iter(range(1, 100))
-        for lines in (LinesFile, LinesStdout):
-
-            def write(*args: Any, original: Any = lines.write) -> None:
-                original(*args)
-                if next(batches) == number:
-                    harm()
-
-            monkeypatch.setattr(lines, "write", write)
-
-    return at_batch
+@pytest.fixture(autouse=True)
+def _two_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reset `APPROVED` in two batches."""
+    monkeypatch.setattr(bulk_reset, "BATCH", 2)
 
 
 @pytest.fixture
-def resume(invoke: Invoke) -> Callable[[Server], Result]:
-    """Go on with all users."""
-    return lambda server: invoke(*bulk_arguments(server, "--all", "--yes", "--resume", output=OUT))
+def reset_all(invoke: Invoke) -> Reset:
+    """Reset all users."""
+
+    def run(server: Server, *args: object, output: object = OUT) -> Result:
+        return invoke(*bulk_arguments(server, "--all", "--yes", *args, output=output))
+
+    return run
 
 
-Resume = Callable[[Server], Result]
+@pytest.fixture
+def reset_listed(invoke: Invoke) -> Reset:
+    """Reset a list of all users."""
+
+    def run(server: Server, *args: object) -> Result:
+        Path("users").write_text("user1\nlocked1\nMixedCase\nchanging1\n")
+        return invoke(*bulk_arguments(server, "--users-from", "users", "--yes", *args, output=OUT))
+
+    return run
 
 
 def assert_done(server: Server, done: Result) -> None:
-    """See that in the end each user has exactly one line, which is valid."""
+    """Check that each user has exactly one line, which is valid."""
     assert (done.exit_code, done.stdout) == (0, ""), done.stderr
-    assert sorted(names(OUT.read_text())) == sorted(ALL)
+    assert sorted(names(OUT.read_text())) == sorted(APPROVED)
     assert_valid(server, OUT.read_text())
 
 
 class TestCommit:
-    """A COMMIT that goes wrong in the second batch."""
+    """A commit that fails."""
 
-    @pytest.mark.parametrize("harm", ["end", "cut"])
-    def test_is_refused(
-        self, proxied: Proxied, invoke: Invoke, do_harm: Harm, resume: Resume, harm: str
-    ) -> None:
-        """The lines of that batch are cut off again, those of the batch before are valid."""
-        do_harm(2, proxied.end_connections if harm == "end" else lambda: proxied.proxy.arm("cut"))
-        done = invoke(*bulk_arguments(proxied.server, "--all", "--yes", output=OUT))
+    @pytest.mark.parametrize("fault", ["end", "cut"])
+    def test_refused(self, proxied: Proxied, reset_all: Reset, after_line: AfterLine, fault: str) -> None:
+        """The lines of the second batch are cut off again, those of the first are valid."""
+        after_line(proxied.end_connections if fault == "end" else lambda: proxied.proxy.arm("cut"), 2)
+        done = reset_all(proxied.server)
 
         assert (done.exit_code, done.stdout) == (79, "")
         assert done.stderr == (
-            "Error: The database refused the commit of 2 user(s): their old passwords stay, and their lines "
-            "were cut off again. So far, 2 of 4 users are done. Run the command again with --resume.\n"
+            "Error: The database refused the commit: 2 new passwords are void, and the old ones stay. "
+            f"2 of 4 users are done. {RESUME}\n"
         )
         assert len(records(OUT.read_text())) == 2
         assert_valid(proxied.server, OUT.read_text())
-        assert_done(proxied.server, resume(proxied.server))
+        assert_done(proxied.server, reset_all(proxied.server, "--resume"))
 
-    def test_is_refused_at_once(self, proxied: Proxied, invoke: Invoke, do_harm: Harm) -> None:
-        """In the first batch, no file is left."""
-        do_harm(1, proxied.end_connections)
-        done = invoke(*bulk_arguments(proxied.server, "--all", "--yes", output=OUT))
+    def test_refused_in_the_first_batch(
+        self, proxied: Proxied, reset_all: Reset, after_line: AfterLine
+    ) -> None:
+        """No file is left."""
+        after_line(proxied.end_connections)
+        done = reset_all(proxied.server)
 
         assert (done.exit_code, done.stdout) == (79, "")
-        assert done.stderr.endswith("and their lines were cut off again.\n")
+        assert "0 of 4 users are done." in done.stderr
         assert not OUT.exists()
         assert_valid(proxied.server, "")
 
-    def test_is_refused_with_the_lines_on_stdout(
-        self, proxied: Proxied, invoke: Invoke, do_harm: Harm
+    def test_refused_with_lines_on_stdout(
+        self, proxied: Proxied, reset_all: Reset, after_line: AfterLine
     ) -> None:
-        """What can't be cut off is said to be void."""
-        do_harm(2, proxied.end_connections)
-        done = invoke(*bulk_arguments(proxied.server, "--all", "--yes"))
+        """The lines of the second batch, which can't be cut off, are reported as void."""
+        after_line(proxied.end_connections, 2)
+        done = reset_all(proxied.server, output="-")
 
         assert done.exit_code == 79
-        assert "of 2 user(s)" in done.stderr
-        assert (
-            "and their lines are void. So far, 2 of 4 users are done. Run the command again for the others"
-            in (done.stderr)
-        )
+        assert "2 new passwords are void" in done.stderr
+        assert "2 of 4 users are done. Run the command again for the other users." in done.stderr
         lines = done.stdout.splitlines(keepends=True)
         assert len(lines) == 4
         assert_valid(proxied.server, "".join(lines[:2]))
 
     @pytest.mark.parametrize("output", ["-", OUT])
-    def test_answer_is_lost(self, proxied: Proxied, invoke: Invoke, do_harm: Harm, output: object) -> None:
-        """The batch is found on a new connection, and the run goes on."""
-        do_harm(1, lambda: proxied.proxy.arm("lose-answer"))
-        done = invoke(*bulk_arguments(proxied.server, "--all", "--yes", output=output))
+    def test_answer_lost(
+        self, proxied: Proxied, reset_all: Reset, after_line: AfterLine, output: object
+    ) -> None:
+        """The batch is found on a new connection, and the run continues."""
+        after_line(lambda: proxied.proxy.arm("lose-answer"))
+        done = reset_all(proxied.server, output=output)
 
         assert (done.exit_code, done.stderr) == (0, "Reset the passwords of 4 user(s).\n")
         text = OUT.read_text() if output is OUT else done.stdout
@@ -125,260 +122,231 @@ class TestCommit:
         assert_valid(proxied.server, text)
 
     @pytest.mark.parametrize("arrives", [True, False])
-    def test_is_unknown(
+    def test_unknown(
         self,
         proxied: Proxied,
-        invoke: Invoke,
-        do_harm: Harm,
-        resume: Resume,
+        reset_all: Reset,
+        after_line: AfterLine,
         monkeypatch: pytest.MonkeyPatch,
         *,
         arrives: bool,
     ) -> None:
-        """While it is on its way nobody can know; --resume sees, once it arrived or was lost."""
-        monkeypatch.setattr(odb, "TRANSACTION_TIMEOUT", 1)
-        do_harm(2, lambda: proxied.proxy.arm("hold"))
-        done = invoke(*bulk_arguments(proxied.server, "--all", "--yes", output=OUT))
+        """The outcome of a commit on its way is unknown; --resume finds out whether it arrived."""
+        after_line(lambda: proxied.proxy.arm("hold"), 2)
+        with monkeypatch.context() as hurried:
+            hurried.setattr(watchdog, "TRANSACTION_TIMEOUT", 1)
+            done = reset_all(proxied.server)
         before = OUT.read_text()
 
         assert (done.exit_code, done.stdout) == (76, "")
-        assert done.stderr == (
-            "Error: It is unknown whether the passwords of the last 2 user(s) were stored. "
-            "So far, 2 of 4 users are done. Run the command again with --resume.\n"
-        )
+        assert one_line(done.stderr)
+        assert "It is unknown whether the last 2 new passwords were stored." in done.stderr
+        assert done.stderr.endswith(f" 2 of 4 users are done. {RESUME}\n")
         assert len(records(before)) == 4
-        monkeypatch.setattr(odb, "TRANSACTION_TIMEOUT", 15)
         if arrives:
             proxied.proxy.release()
         else:
             proxied.end_connections()
-        again = resume(proxied.server)
+        again = reset_all(proxied.server, "--resume")
         assert ("were never stored, and are replaced" in again.stderr) is not arrives
         assert (OUT.read_text() == before) is arrives
         assert_done(proxied.server, again)
 
 
+@on_servers
 class TestDatabase:
-    """The database changes, or stops, between the batches."""
+    """Changes in the database between the batches."""
 
     @pytest.mark.parametrize(
-        "change", ["DELETE FROM zato_sso_user", "UPDATE zato_sso_user SET username = 'renamed'"]
+        ("change", "user"),
+        [
+            ("DELETE FROM zato_sso_user WHERE username = 'changing1'", "changing1"),
+            ("UPDATE zato_sso_user SET username = 'renamed' WHERE username = 'changing1'", "changing1"),
+            (RENAME, "MixedCase"),
+        ],
     )
-    @pytest.mark.parametrize("server", ["postgresql", "mysql"], indirect=True)
-    def test_user_goes(self, server: Server, invoke: Invoke, do_harm: Harm, change: str) -> None:
-        """Who is not there any more is not reset, and the whole batch is not."""
-        do_harm(1, lambda: server.database.run(f"{change} WHERE username = 'changing1'"))
-        Path("users").write_text("user1\nlocked1\nMixedCase\nchanging1\n")
-        done = invoke(*bulk_arguments(server, "--users-from", "users", "--yes", output=OUT))
+    def test_missing_user_ends_the_run(
+        self, server: Server, reset_listed: Reset, after_line: AfterLine, change: str, user: str
+    ) -> None:
+        """A user who was removed or renamed, even in case alone, ends the run before the batch."""
+        after_line(lambda: server.database.run(change))
+        done = reset_listed(server)
 
         assert (done.exit_code, done.stdout) == (22, "")
         assert one_line(done.stderr)
-        assert "`changing1`. So far, 2 of 4 users are done." in done.stderr
+        assert f"User `{user}` no longer exists" in done.stderr
+        assert "2 of 4 users are done." in done.stderr
         assert set(names(OUT.read_text())) == {"user1", "locked1"}
         assert_valid(server, OUT.read_text())
 
-    @pytest.mark.parametrize("options", [("--all",), ("--users-from", "users", "--skip-missing")])
-    @pytest.mark.parametrize("server", ["postgresql", "mysql"], indirect=True)
-    def test_user_whose_name_changes_case_is_left_out(
-        self, server: Server, invoke: Invoke, do_harm: Harm, options: tuple[str, ...]
+    @pytest.mark.parametrize("listed", [True, False])
+    def test_renamed_user_is_left_out(
+        self, server: Server, reset_all: Reset, reset_listed: Reset, after_line: AfterLine, *, listed: bool
     ) -> None:
-        """MySQL's collation still finds the user, who is nevertheless not the one that was selected."""
-        rename = "UPDATE zato_sso_user SET username = 'MIXEDCASE' WHERE username = 'MixedCase'"
-        do_harm(1, lambda: server.database.run(rename))
-        Path("users").write_text("user1\nlocked1\nMixedCase\nchanging1\n")
-        done = invoke(*bulk_arguments(server, *options, "--yes", output=OUT))
+        """With --all or --skip-missing, the run continues without the user."""
+        after_line(lambda: server.database.run(RENAME))
+        done = reset_listed(server, "--skip-missing") if listed else reset_all(server)
 
         assert (done.exit_code, done.stdout) == (0, "")
-        assert "1 user(s) went meanwhile" in done.stderr
+        assert "Warning: 1 user(s) no longer exist" in done.stderr
         assert set(names(OUT.read_text())) == {"user1", "locked1", "changing1"}
         assert_valid(server, OUT.read_text())
 
-    @pytest.mark.parametrize("server", ["postgresql", "mysql"], indirect=True)
-    def test_user_whose_name_changes_case_is_missing(
-        self, server: Server, invoke: Invoke, do_harm: Harm
-    ) -> None:
-        """Without --skip-missing, that user ends the run like one who was removed."""
-        rename = "UPDATE zato_sso_user SET username = 'MIXEDCASE' WHERE username = 'MixedCase'"
-        do_harm(1, lambda: server.database.run(rename))
-        Path("users").write_text("user1\nlocked1\nMixedCase\nchanging1\n")
-        done = invoke(*bulk_arguments(server, "--users-from", "users", "--yes", output=OUT))
-
-        assert (done.exit_code, done.stdout) == (22, "")
-        assert "`MixedCase`. So far, 2 of 4 users are done." in done.stderr
-        assert_valid(server, OUT.read_text())
-
-    @pytest.mark.parametrize("server", ["postgresql", "mysql"], indirect=True)
-    def test_row_is_locked(self, server: Server, invoke: Invoke, do_harm: Harm, resume: Resume) -> None:
-        """The batches before stand, and --resume does the rest once the lock is gone."""
+    def test_row_locked(self, server: Server, reset_all: Reset, after_line: AfterLine) -> None:
+        """Row 15: the batches before it are done, and --resume does the rest after the lock."""
         with server.database.connect() as connection:
 
-            def harm() -> None:
+            def fault() -> None:
                 run(connection, "BEGIN")
                 run(connection, "SELECT * FROM zato_sso_user WHERE username = 'changing1' FOR UPDATE")
 
-            do_harm(1, harm)
-            done = invoke(*bulk_arguments(server, "--all", "--yes", output=OUT))
+            after_line(fault)
+            done = reset_all(server)
             run(connection, "ROLLBACK")
 
         assert (done.exit_code, done.stdout) == (75, "")
         assert one_line(done.stderr)
-        assert "So far, 2 of 4 users are done. Run the command again with --resume." in done.stderr
+        assert f"The current batch was not changed. Try again. 2 of 4 users are done. {RESUME}" in done.stderr
         assert set(names(OUT.read_text())) == {"user1", "locked1"}
         assert_valid(server, OUT.read_text())
-        assert_done(server, resume(server))
+        assert_done(server, reset_all(server, "--resume"))
 
 
 class TestKilled:
-    """SIGKILL in the second batch."""
+    """SIGKILL, and --resume after it."""
 
-    def test_between_lines_and_commit(self, server: Server, start_bulk: Start, resume: Resume) -> None:
-        """Its lines are void, and replaced."""
-        code, stdout, _ = start_bulk(server, "after-line:SIGKILL:2").go_on()
+    def test_between_lines_and_commit(self, server: Server, start_bulk: Start, reset_all: Reset) -> None:
+        """The lines of the second batch are void, and replaced."""
+        code, stdout, _ = start_bulk(server, "after-line:SIGKILL:2").finish()
         lines = OUT.read_text().splitlines(keepends=True)
 
         assert (code, stdout, len(lines)) == (-9, "", 4)
         assert_valid(server, "".join(lines[:2]))
-        done = resume(server)
+        done = reset_all(server, "--resume")
         assert done.stderr.startswith("Warning: The last 2 line(s) were never stored, and are replaced.\n")
         assert OUT.read_text().startswith("".join(lines[:2]))
         assert_done(server, done)
 
     @pytest.mark.parametrize("server", ["mysql"], indirect=True)
-    def test_user_whose_name_changes_case_before_resume_is_not_found(
-        self, server: Server, start_bulk: Start, resume: Resume
+    def test_user_renamed_before_resume_is_not_found(
+        self, server: Server, start_bulk: Start, reset_all: Reset
     ) -> None:
-        """The lines of the batch are checked by exact name, though the collation finds another."""
-        start_bulk(server, "after-line:SIGKILL:1").go_on()
+        """The lines of the batch are checked by exact name, although the collation finds another user."""
+        start_bulk(server, "after-line:SIGKILL:1").finish()
         server.database.run("UPDATE zato_sso_user SET username = 'USER1' WHERE username = 'user1'")
-        done = resume(server)
+        done = reset_all(server, "--resume")
 
         assert (done.exit_code, done.stdout) == (0, "")
         assert set(names(OUT.read_text())) == {"USER1", "locked1", "MixedCase", "changing1"}
         assert_valid(server, OUT.read_text())
 
-    @pytest.mark.parametrize("server", ["sqlite"], indirect=True)
-    def test_after_the_commit(self, server: Server, start_bulk: Start, resume: Resume) -> None:
-        """Its lines are valid, and kept."""
-        code, stdout, _ = start_bulk(server, "after-commit:SIGKILL:1").go_on()
+    def test_after_the_commit(self, sqlite_server: Server, start_bulk: Start, reset_all: Reset) -> None:
+        """The lines of the first batch are valid, and kept."""
+        code, stdout, _ = start_bulk(sqlite_server, "after-commit:SIGKILL:1").finish()
         before = OUT.read_text()
 
         assert (code, stdout) == (-9, "")
-        assert_valid(server, before)
-        done = resume(server)
+        assert_valid(sqlite_server, before)
+        done = reset_all(sqlite_server, "--resume")
         assert done.stderr == "Reset the passwords of 2 user(s).\n"
         assert OUT.read_text().startswith(before)
-        assert_done(server, done)
+        assert_done(sqlite_server, done)
 
 
-class TestAskedToEnd:
+class TestTerminated:
     """The signals of a shell, a terminal and a service manager."""
 
-    def test_process(self, sqlite_server: Server, start_bulk: Start, resume: Resume) -> None:
-        """On Ctrl-C it ends after the batch at hand, says how far it is and how to go on."""
-        code, stdout, stderr = start_bulk(sqlite_server, "after-line:SIGINT").go_on()
+    def test_process(self, sqlite_server: Server, start_bulk: Start, reset_all: Reset) -> None:
+        """Ctrl-C ends the run after the current batch, with the number of users done and what to do next."""
+        code, stdout, stderr = start_bulk(sqlite_server, "after-line:SIGINT").finish()
 
         assert (code, stdout) == (130, "")
-        assert stderr == "Error: Stopped. 2 of 4 users are done. Run the command again with --resume.\n"
+        assert stderr == f"Error: Stopped. 2 of 4 users are done. {RESUME}\n"
         assert len(records(OUT.read_text())) == 2
         assert_valid(sqlite_server, OUT.read_text())
-        assert_done(sqlite_server, resume(sqlite_server))
+        assert_done(sqlite_server, reset_all(sqlite_server, "--resume"))
 
     @pytest.mark.parametrize(("output", "number"), [("-", signal.SIGTERM), (OUT, signal.SIGHUP)])
-    def test_here(
-        self, server: Server, invoke: Invoke, do_harm: Harm, output: object, number: signal.Signals
+    def test_in_this_process(
+        self, server: Server, reset_all: Reset, after_line: AfterLine, output: object, number: signal.Signals
     ) -> None:
-        """The same on each engine, also with the lines on stdout; the log has it too."""
+        """The same holds on each engine and on stdout, and the execution log has the message."""
         insert_users(server, ["more1", "more2"])
         handler = signal.getsignal(number)
-        do_harm(2, lambda: os.kill(os.getpid(), number))
-        done = invoke(*bulk_arguments(server, "--all", "--yes", "--store-log", output=output))
+        after_line(lambda: os.kill(os.getpid(), number), 2)
+        done = reset_all(server, "--store-log", output=output)
         text = OUT.read_text() if output is OUT else done.stdout
         (log,) = Path.cwd().glob("zato.*.log")
 
         assert done.exit_code == 128 + number
-        how = "with --resume" if output is OUT else "for the others"
+        how = "with --resume" if output is OUT else "for the other users"
         assert done.stderr == f"Error: Stopped. 4 of 6 users are done. Run the command again {how}.\n"
         assert done.stderr[len("Error: ") : -1] in log.read_text()
         assert len(records(text)) == 4
         assert_valid(server, text)
         assert signal.getsignal(number) is handler
 
-    def test_while_hashing(self, sqlite_server: Server) -> None:
-        """What has been hashed of a batch is the last: nobody waits for all of it."""
-        config = ServerConfig.read(sqlite_server.path, env={}, stdin=None, warn=pytest.fail)
-        delivered: list[object] = []
+    def test_while_hashing(self, sqlite_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
+        """The users hashed so far are the last batch: the signal does not wait for all of it."""
+        monkeypatch.setattr(bulk_reset, "BATCH", 100)
+        config = ServerConfig.read(sqlite_server.path, env={}, stdin=None)
         answers = iter([0, 0, 0, 15, 15])
-        bulk.reset_user_passwords(
+        batches = bulk_reset.reset_user_passwords(
             config,
-            odb.ODB(config.database),
-            sorted(ALL),
+            Database(config.database),
+            sorted(APPROVED),
             expiry=None,
             must_change=None,
             jobs=1,
             skip_missing=False,
-            deliver=lambda new, _: delivered.extend(each.user.username for each in new),
-            done=delivered.append,
-            stop=lambda: next(answers),
-            note=lambda _: None,
+            deliver=lambda _: None,
+            stop=lambda: bool(next(answers)),
         )
 
-        assert set(delivered[:3]) == set(sorted(ALL)[:3])
-        assert delivered[3:] == [3]
-        assert sqlite_server.opened_by(dict.fromkeys(ALL, OLD)) == {sorted(ALL)[3]}
+        assert [len(batch.new) for batch in batches] == [3]
+        assert sqlite_server.opened_by(dict.fromkeys(APPROVED, OLD)) == {sorted(APPROVED)[3]}
 
-    def test_in_the_last_batch(self, sqlite_server: Server, invoke: Invoke, do_harm: Harm) -> None:
-        """Where all are done, all is well."""
-        do_harm(2, lambda: os.kill(os.getpid(), signal.SIGTERM))
-        done = invoke(*bulk_arguments(sqlite_server, "--all", "--yes", output=OUT))
+    def test_in_the_last_batch(self, sqlite_server: Server, reset_all: Reset, after_line: AfterLine) -> None:
+        """A signal after which all users are done changes nothing."""
+        after_line(lambda: os.kill(os.getpid(), signal.SIGTERM), 2)
 
-        assert_done(sqlite_server, done)
+        assert_done(sqlite_server, reset_all(sqlite_server))
 
     def test_under_nohup(self, sqlite_server: Server, start_bulk: Start) -> None:
-        """A SIGHUP that was ignored from the start stays so."""
+        """A SIGHUP that was ignored from the start stays ignored."""
         running = start_bulk(
             sqlite_server,
             "after-line:SIGHUP",
             preexec_fn=lambda: signal.signal(signal.SIGHUP, signal.SIG_IGN),
         )
-        code, _, stderr = running.go_on()
+        code, _, stderr = running.finish()
 
         assert (code, stderr) == (0, "Reset the passwords of 4 user(s).\n")
         assert_valid(sqlite_server, OUT.read_text())
 
 
-class TestAtOnce:
-    """Several processes at the same users."""
+def test_two_runs_and_a_reset_at_once(server: Server) -> None:
+    """Row 24: each process succeeds or finds the database busy; each user has a password that was printed."""
+    many = [f"many{number}" for number in range(10)]
+    insert_users(server, many)
+    files = [Path("first.jsonl"), Path("second.jsonl")]
+    commands = [
+        *(bulk_arguments(server, "--all", "--yes", output=file) for file in files),
+        [*RESET, str(server.path), "user1"],
+    ]
+    running = [processes.start([ZATO, *command]) for command in commands]
+    ends = [process.communicate(timeout=60) for process in running]
 
-    def test_two_runs_and_a_reset(self, server: Server) -> None:
-        """Each ends well or finds the database busy; every user's password is one that was written out."""
-        insert_users(server, [f"many{number}" for number in range(10)])
-        files = [Path("first.jsonl"), Path("second.jsonl")]
-        commands = [
-            *(bulk_arguments(server, "--all", "--yes", output=file) for file in files),
-            ["sso", "reset-user-password", str(server.path), "user1"],
-        ]
-        running = [
-            subprocess.Popen(
-                [str(ZATO), *command],
-                env=environment(),
-                text=True,
-                stdout=subprocess.PIPE,
-                stderr=subprocess.PIPE,
-            )
-            for command in commands
-        ]
-        ends = [process.communicate(timeout=60) for process in running]
-
-        assert {process.returncode for process in running} <= {0, 75}, ends
-        possible = {name: {OLD} for name in [*ALL, *(f"many{number}" for number in range(10))]}
-        for process, file in zip(running, files, strict=False):
-            lines = records(file.read_text()) if file.exists() else []
-            assert (len(lines) == 14) is (process.returncode == 0)
-            for line in lines:
-                possible[line.username].discard(OLD)
-                possible[line.username].add(line.password)
-        if single := printed_password(ends[2][0]):
-            possible["user1"] = possible["user1"] - {OLD} | {single}
-        for name, passwords in possible.items():
-            assert sum(server.opens(name, password) for password in passwords) == 1
-        assert all(re.fullmatch("(Error: .+|Reset .+)?\n?", stderr) for _, stderr in ends)
+    assert {process.returncode for process in running} <= {0, 75}, ends
+    possible = {name: {OLD} for name in [*APPROVED, *many]}
+    for process, file in zip(running, files, strict=False):
+        lines = records(file.read_text()) if file.exists() else []
+        assert (len(lines) == 14) is (process.returncode == 0)
+        for line in lines:
+            possible[line.username].discard(OLD)
+            possible[line.username].add(line.password)
+    if single := printed_password(ends[2][0]):
+        possible["user1"] = possible["user1"] - {OLD} | {single}
+    for name, passwords in possible.items():
+        assert sum(server.opens(name, password) for password in passwords) == 1
+    assert all(re.fullmatch("(Error: .+|Reset .+)?\n?", stderr) for _, stderr in ends)

@@ -1,62 +1,64 @@
-"""Rows 10 to 14: what becomes of a password that is out when its COMMIT goes wrong."""
+"""Rows 10 to 14: the commit fails after the line was printed."""
 
-import os
 import time
 from collections.abc import Callable
 
 import pytest
 
-from tests.faults.conftest import Proxied, Running, assert_new, assert_old, one_line, printed
+from tests.faults.conftest import (
+    RESET,
+    AfterLine,
+    Invoke,
+    Proxied,
+    Start,
+    assert_new,
+    assert_old,
+    check_refusal,
+    one_line,
+    printed,
+)
 from tests.support.databases import run
 from tests.support.servers import OLD
-from zato_sso_reset.database import engine as odb
-from zato_sso_reset.errors import CommitRefusedError, CommitUnknownError
-from zato_sso_reset.server.config import ServerConfig
-from zato_sso_reset.services.reset import Outcome, reset_user_password
-
-Start = Callable[..., Running]
+from zato_sso_reset.database import watchdog
 
 
 class TestProcess:
-    """The account has its old password, or the printed one; exit code and stderr say which."""
+    """The exit code and stderr say whether the account has its old password or the printed one."""
 
     def reset(
-        self, proxied: Proxied, start: Start, harm: Callable[[], object], hurried: str = ""
+        self, proxied: Proxied, start: Start, fault: Callable[[], object], hurried: str = ""
     ) -> tuple[int, str, str]:
-        """Reset the password of `user1`, and do harm once the line is out and the COMMIT is not."""
-        running = start(proxied.server, "after-line:SIGSTOP", hurried)
+        """Reset the password of `user1`, with a fault between the line and its COMMIT."""
+        running = start(proxied.server, "after-line:SIGSTOP", hurried=hurried)
         running.wait_until_stopped()
-        harm()
-        return running.go_on()
+        fault()
+        return running.finish()
 
-    def test_cut_before_it_arrives(self, proxied: Proxied, start: Start) -> None:
-        """Row 10: the printed password is said to be void."""
-        code, stdout, stderr = self.reset(proxied, start, lambda: proxied.proxy.arm("cut"))
+    @pytest.mark.parametrize("fault", ["cut", "end"])
+    def test_lost_connection_makes_the_printed_password_void(
+        self, proxied: Proxied, start: Start, fault: str
+    ) -> None:
+        """Rows 10 and 14: the connection is cut, or ended by the server, before COMMIT arrives."""
+        faults = {"cut": lambda: proxied.proxy.arm("cut"), "end": proxied.end_connections}
+        code, stdout, stderr = self.reset(proxied, start, faults[fault])
 
         assert code == 79
         assert one_line(stderr)
-        assert "printed password is void" in stderr
+        assert "the new password is void, and the old one stays" in stderr
         assert printed(stdout)
         assert_old(proxied.server)
 
-    def test_answer_lost(self, proxied: Proxied, start: Start) -> None:
-        """Row 11: the new password is found on a new connection, so that all is well."""
-        code, stdout, stderr = self.reset(proxied, start, lambda: proxied.proxy.arm("lose-answer"))
-
-        assert (code, stderr) == (0, "")
-        assert_new(proxied.server, stdout)
-
-    def test_answer_is_nonsense(self, proxied: Proxied, start: Start) -> None:
-        """Row 11: whatever a driver makes of the answer, it is the database that is asked."""
-        code, stdout, stderr = self.reset(
-            proxied, start, lambda: proxied.proxy.arm("garble-answer"), hurried="1"
-        )
+    @pytest.mark.parametrize("answer", ["lose-answer", "garble-answer"])
+    def test_answer_lost(self, proxied: Proxied, start: Start, answer: str) -> None:
+        """Row 11: the new password is found on a new connection, whatever the driver makes of the answer."""
+        hurried = "1" if answer == "garble-answer" else ""
+        code, stdout, stderr = self.reset(proxied, start, lambda: proxied.proxy.arm(answer), hurried)
 
         assert (code, stderr) == (0, "")
         assert_new(proxied.server, stdout)
 
     def test_server_hangs_and_commit_is_late(self, proxied: Proxied, start: Start) -> None:
-        """Rows 12 and 13: while the row is locked nobody can know; later the new password is there."""
+        """Rows 12 and 13: while the row is locked, the outcome is unknown; later, the new password holds."""
         begun = time.monotonic()
         code, stdout, stderr = self.reset(proxied, start, lambda: proxied.proxy.arm("hold"), hurried="1")
 
@@ -69,77 +71,54 @@ class TestProcess:
             time.sleep(0.05)
         assert_new(proxied.server, stdout)
 
-    def test_backend_ended_before_it(self, proxied: Proxied, start: Start) -> None:
-        """Row 14: the printed password is said to be void."""
-        code, stdout, stderr = self.reset(proxied, start, proxied.end_connections)
 
-        assert code == 79
-        assert one_line(stderr)
-        assert printed(stdout)
-        assert_old(proxied.server)
+class TestLookup:
+    """A lookup that does not find the outcome of the commit."""
 
+    def reset(self, proxied: Proxied, invoke: Invoke) -> str:
+        """Reset the password of `user1`, which must end with 76; return stderr."""
+        done = invoke(*RESET, proxied.server.path, "user1")
+        assert printed(done.stdout)
+        done.stdout_bytes = b""
+        check_refusal(done, 76)
+        assert "It is unknown whether the new password was stored." in done.stderr
+        return done.stderr
 
-class TestUseCase:
-    """The same, of the use case itself: which error it raises after the delivery."""
+    def test_password_changed_again(self, proxied: Proxied, invoke: Invoke, after_line: AfterLine) -> None:
+        """Row 14: a third password does not show whether ours was stored before it."""
 
-    def reset(self, proxied: Proxied, harm: Callable[[], object]) -> str:
-        """Reset the password of `user1`, and do harm as it is delivered; return what was delivered."""
-        delivered = []
-
-        def deliver(outcome: Outcome) -> None:
-            delivered.append(outcome.new.password)
-            harm()
-
-        config = ServerConfig.read(proxied.server.path, env=os.environ, stdin=None, warn=pytest.fail)
-        reset_user_password(
-            config, "user1", expiry=None, must_change=None, deliver=deliver, note=lambda _: None
-        )
-        return delivered[0]
-
-    def test_is_refused(self, proxied: Proxied) -> None:
-        """A connection that was ended is told from a change that took place."""
-        with pytest.raises(CommitRefusedError):
-            self.reset(proxied, proxied.end_connections)
-
-        assert_old(proxied.server)
-
-    def test_is_unknown_where_somebody_else_came_in_between(self, proxied: Proxied) -> None:
-        """With a third password there, nobody can tell whether ours was stored before."""
-
-        def harm() -> None:
+        def fault() -> None:
             proxied.end_connections()
             proxied.server.database.run("UPDATE zato_sso_user SET password = 'third'")
 
-        with pytest.raises(CommitUnknownError, match="Somebody else"):
-            self.reset(proxied, harm)
+        after_line(fault)
 
-    def test_is_unknown_where_the_look_fails(self, proxied: Proxied, monkeypatch: pytest.MonkeyPatch) -> None:
-        """An answer that is nonsense, to the look-up too, leaves it open."""
-        monkeypatch.setattr(odb, "TRANSACTION_TIMEOUT", 2)
+        assert "The password has been changed again since." in self.reset(proxied, invoke)
 
-        def harm() -> None:
+    def test_lookup_fails(
+        self, proxied: Proxied, invoke: Invoke, after_line: AfterLine, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Row 10: a nonsensical answer to the lookup leaves the outcome unknown."""
+        monkeypatch.setattr(watchdog, "TRANSACTION_TIMEOUT", 2)
+
+        def fault() -> None:
             proxied.proxy.arm("cut")
             proxied.proxy.arm("garble-answer", at=b"FOR UPDATE")
 
-        with pytest.raises(CommitUnknownError):
-            self.reset(proxied, harm)
+        after_line(fault)
+        self.reset(proxied, invoke)
 
         assert_old(proxied.server)
 
-    def test_takes_place(self, proxied: Proxied) -> None:
-        """A lost answer is no error."""
-        password = self.reset(proxied, lambda: proxied.proxy.arm("lose-answer"))
-
-        assert proxied.server.opens("user1", password)
-
-    def test_is_unknown(self, proxied: Proxied) -> None:
-        """A row that somebody else has locked by then can't be looked at."""
+    def test_row_locked(self, proxied: Proxied, invoke: Invoke, after_line: AfterLine) -> None:
+        """Row 14: a row that another session has locked meanwhile can't be looked up."""
         with proxied.server.database.connect() as connection:
 
-            def harm() -> None:
+            def fault() -> None:
                 proxied.end_other_connections(connection)
                 run(connection, "BEGIN")
                 run(connection, "SELECT * FROM zato_sso_user WHERE username = 'user1' FOR UPDATE")
 
-            with pytest.raises(CommitUnknownError):
-                self.reset(proxied, harm)
+            after_line(fault)
+
+            assert "is locked by another process" in self.reset(proxied, invoke)

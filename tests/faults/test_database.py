@@ -1,4 +1,4 @@
-"""Rows 15 to 23: a database that is locked, full, read-only, silent, absent, or changes in between."""
+"""Rows 15 to 23: a database that is locked, full, read-only, silent, absent, or changed meanwhile."""
 
 import os
 import resource
@@ -7,32 +7,27 @@ import socket
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 
 from tests.conftest import ZATO
-from tests.faults.conftest import assert_new, assert_old, one_line
-from tests.support import databases
+from tests.faults.conftest import RESET, Invoke, assert_new, assert_old, check_refusal, one_line
+from tests.support import databases, processes
 from tests.support.databases import Database, run
-from tests.support.processes import AS_NOBODY, environment
+from tests.support.processes import AS_NOBODY
 from tests.support.servers import OLD, Server, quick_server
-
-Invoke = Callable[..., Result]
 
 
 def start(server: Server, *program: str, **options: object) -> "subprocess.Popen[str]":
     """Start a reset of `user1`."""
-    argv = [*(program or [str(ZATO)]), "sso", "reset-user-password", str(server.path), "user1"]
-    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
-    return subprocess.Popen(argv, env=environment(), text=True, **pipes, **options)  # type: ignore[call-overload,no-any-return]
+    return processes.start([*(program or [ZATO]), *RESET, server.path, "user1"], **options)
 
 
 def refused(server: Server, exit_code: int, process: "subprocess.Popen[str]") -> str:
-    """See that a reset ends with this exit code, one line and nothing changed; return the line."""
+    """Check that a reset ends with an exit code and one line, and changes nothing; return the line."""
     stdout, stderr = process.communicate(timeout=60)
     assert process.returncode == exit_code, stderr
     assert one_line(stderr)
@@ -41,7 +36,7 @@ def refused(server: Server, exit_code: int, process: "subprocess.Popen[str]") ->
 
 
 def wait_for_waiter(database: Database) -> None:
-    """Wait until some session of the database waits for a lock."""
+    """Wait until a session of the database waits for a lock."""
     waiting = {
         "postgresql": "SELECT 1 FROM pg_stat_activity WHERE datname = current_database() "
         "AND wait_event_type = 'Lock'",
@@ -51,32 +46,32 @@ def wait_for_waiter(database: Database) -> None:
     for _ in range(25):
         if database.run(waiting, admin=True):
             return
-        time.sleep(0.2)  # MariaDB makes innodb_trx anew only where nobody read it for 0.1 s
-    pytest.fail("nobody waits for a lock")
+        time.sleep(0.2)  # MariaDB refreshes innodb_trx only if nobody has read it for 0.1 s
+    pytest.fail("no session waits for a lock")
+
+
+def add_trigger(server: Server, statement: str) -> None:
+    """Run a statement before each UPDATE of a user."""
+    trigger = "CREATE TRIGGER fault BEFORE UPDATE ON zato_sso_user FOR EACH ROW"
+    if server.database.engine == "postgresql":
+        server.database.run(
+            "CREATE OR REPLACE FUNCTION fault() RETURNS trigger LANGUAGE plpgsql AS "
+            f"$$ BEGIN {statement}; RETURN new; END $$"
+        )
+        statement = "EXECUTE FUNCTION fault()"
+    server.database.run(f"{trigger} {statement}")
 
 
 class TestLocks:
-    """Somebody else is at the same rows."""
+    """Other sessions that lock or change the same rows."""
 
     @pytest.mark.parametrize("server", ["postgresql", "mysql"], indirect=True)
     def test_deadlock(self, server: Server) -> None:
-        """Row 15: the database ends one of the two; where that is ours, nothing was changed."""
+        """Row 15: if the database ends our transaction, nothing is changed."""
         server.database.run("DROP TABLE IF EXISTS other")
         server.database.run("CREATE TABLE other (id INTEGER PRIMARY KEY, n INTEGER)")
         server.database.run("INSERT INTO other VALUES (1, 0), (2, 0), (3, 0), (4, 0), (5, 0), (6, 0)")
-        if server.database.engine == "postgresql":
-            server.database.run(
-                "CREATE OR REPLACE FUNCTION touch() RETURNS trigger LANGUAGE plpgsql AS "
-                "$$ BEGIN UPDATE other SET n = n + 1 WHERE id = 1; RETURN new; END $$"
-            )
-            server.database.run(
-                "CREATE TRIGGER touch BEFORE UPDATE ON zato_sso_user FOR EACH ROW EXECUTE FUNCTION touch()"
-            )
-        else:
-            server.database.run(
-                "CREATE TRIGGER touch BEFORE UPDATE ON zato_sso_user FOR EACH ROW "
-                "UPDATE other SET n = n + 1 WHERE id = 1"
-            )
+        add_trigger(server, "UPDATE other SET n = n + 1 WHERE id = 1")
         with server.database.connect() as connection:
             run(connection, "BEGIN")
             run(connection, "UPDATE other SET n = n + 1")
@@ -87,25 +82,19 @@ class TestLocks:
             message = refused(server, 75, process)
             run(connection, "ROLLBACK")
 
-        assert "try again" in message
+        assert "Try again." in message
         assert "40P01" in message or "1213" in message
 
     @pytest.mark.parametrize("server", ["postgresql"], indirect=True)
     def test_serialization_failure(self, server: Server) -> None:
-        """Row 15: as PostgreSQL reports it; at READ COMMITTED, only a trigger's own work can meet one."""
-        server.database.run(
-            "CREATE OR REPLACE FUNCTION fail() RETURNS trigger LANGUAGE plpgsql AS "
-            "$$ BEGIN RAISE EXCEPTION 'could not serialize' USING ERRCODE = '40001'; END $$"
-        )
-        server.database.run(
-            "CREATE TRIGGER fail BEFORE UPDATE ON zato_sso_user FOR EACH ROW EXECUTE FUNCTION fail()"
-        )
+        """Row 15: at READ COMMITTED, only a trigger's own statements can cause one."""
+        add_trigger(server, "RAISE EXCEPTION 'could not serialize' USING ERRCODE = '40001'")
 
         assert "40001" in refused(server, 75, start(server))
 
     @pytest.mark.parametrize("statement", ["BEGIN IMMEDIATE", "BEGIN; SELECT * FROM zato_sso_user"])
-    def test_sqlite_is_read_or_written(self, sqlite_server: Server, statement: str) -> None:
-        """Rows 16 and 17: waited for within the busy timeout, before the line."""
+    def test_sqlite_file_in_use(self, sqlite_server: Server, statement: str) -> None:
+        """Rows 16 and 17: the wait ends after the busy timeout, before the line."""
         with sqlite_server.database.connect() as connection:
             for each in statement.split("; "):
                 run(connection, each)
@@ -113,7 +102,7 @@ class TestLocks:
             message = refused(sqlite_server, 75, start(sqlite_server))
             assert 4 < time.monotonic() - begun < 15
 
-        assert "try again" in message
+        assert "Try again." in message
 
     @pytest.mark.parametrize(
         ("server", "change"),
@@ -126,8 +115,8 @@ class TestLocks:
         ],
         indirect=["server"],
     )
-    def test_user_goes_in_between(self, server: Server, change: str) -> None:
-        """Row 23: what another session commits while we wait for the row is what counts."""
+    def test_user_changed_meanwhile(self, server: Server, change: str) -> None:
+        """Row 23: a change that another session commits while we wait for the row is respected."""
         with server.database.connect() as connection:
             run(connection, "BEGIN")
             run(connection, f"{change} WHERE username = 'user1'")
@@ -141,11 +130,11 @@ class TestLocks:
 
 
 class TestDisk:
-    """A disk that is full, or that may not be written to."""
+    """A disk that is full or read-only."""
 
     @pytest.mark.parametrize("limit", [0, 512, 4096])
-    def test_full_in_the_journal(self, sqlite_server: Server, limit: int) -> None:
-        """Row 18: nothing was changed, and the file is whole."""
+    def test_full(self, sqlite_server: Server, limit: int) -> None:
+        """Row 18: a full disk while the journal is written changes and damages nothing."""
         process = start(
             sqlite_server, preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limit))
         )
@@ -157,8 +146,8 @@ class TestDisk:
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to run as another user")
     @pytest.mark.parametrize(("file", "folder"), [(0o644, 0o777), (0o666, 0o755), (0o600, 0o755)])
-    def test_sqlite_read_only(self, sqlite_server: Server, file: int, folder: int) -> None:
-        """Row 19: a file or a directory that this user may not write to."""
+    def test_read_only(self, file: int, folder: int) -> None:
+        """Row 19: a file that this user may not write to or read, or a read-only directory."""
         base = Path(tempfile.mkdtemp())
         try:
             moved = quick_server(base / "server1")
@@ -172,17 +161,15 @@ class TestDisk:
             shutil.rmtree(base)
 
         assert "zato.db" in message
-        assert sqlite_server.opens("user1", OLD)
 
 
 class TestServers:
-    """A database server that forbids, keeps silent or is not there."""
+    """Database servers that are read-only, silent or misused by the environment."""
 
-    def test_postgresql_read_only(self, request: pytest.FixtureRequest, tmp_path: Path) -> None:
+    @pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+    def test_postgresql_read_only(self, server: Server) -> None:
         """Row 19: `default_transaction_read_only`."""
-        database: Database = request.getfixturevalue("postgresql")
-        databases.make_tables(database)
-        server = quick_server(tmp_path / "server1", database)
+        database = server.database
         server.database.run(f"ALTER ROLE {database.user} SET default_transaction_read_only = on")
         process = start(server)
         process.wait(60)
@@ -194,7 +181,7 @@ class TestServers:
 
     @pytest.mark.parametrize("server", ["postgresql", "mysql"], indirect=True)
     def test_no_privilege(self, server: Server) -> None:
-        """Row 19: the right to UPDATE was revoked."""
+        """Row 19: the UPDATE privilege was revoked."""
         database = server.database
         if database.engine == "postgresql":
             database.run(f"REVOKE UPDATE ON zato_sso_user FROM {database.user}")
@@ -216,32 +203,31 @@ class TestServers:
     def test_table_without_transactions(
         self, server: Server, invoke: Invoke, options: tuple[str, ...]
     ) -> None:
-        """A MyISAM table is refused before anything is written: it could not be taken back."""
+        """A MyISAM table is refused before anything is written, which could not be rolled back."""
         server.database.run("DROP TABLE zato_sso_attr, zato_sso_linked_auth, zato_sso_password_reset")
         server.database.run("DROP TABLE zato_sso_session, zato_sso_user_group")
         server.database.run("ALTER TABLE zato_sso_user ENGINE=MyISAM")
         before = server.database.dump("zato_sso_user")
 
-        done = invoke("sso", "reset-user-password", server.path, "locked1", *options)
+        done = invoke(*RESET, server.path, "locked1", *options)
 
-        assert (done.exit_code, done.stdout) == (69, "")
-        assert "zato_sso_user has no transactions" in done.stderr
-        assert one_line(done.stderr)
+        check_refusal(done, 69)
+        assert "The table zato_sso_user is not transactional" in done.stderr
         assert server.database.dump("zato_sso_user") == before
 
     @pytest.mark.parametrize("server", ["mysql"], indirect=True)
     def test_other_table_without_transactions(self, server: Server, invoke: Invoke) -> None:
-        """Sessions in MyISAM are refused where they are to go, and no reason to where they are not."""
+        """A MyISAM table of sessions is refused only if sessions should be removed."""
         server.database.run("DROP TABLE zato_sso_attr")
         server.database.run("ALTER TABLE zato_sso_session DROP FOREIGN KEY zato_sso_session_ibfk_1")
         server.database.run("ALTER TABLE zato_sso_session ENGINE=MyISAM")
         before = server.database.dump("zato_sso_session")
-        reset = ("sso", "reset-user-password", server.path, "MixedCase")
+        reset = (*RESET, server.path, "MixedCase")
 
         for options in (("--revoke-access",), ("--revoke-access", "--dry-run")):
-            refused = invoke(*reset, *options)
-            assert (refused.exit_code, refused.stdout) == (69, "")
-            assert "zato_sso_session has no transactions" in refused.stderr
+            done = invoke(*reset, *options)
+            check_refusal(done, 69)
+            assert "The table zato_sso_session is not transactional" in done.stderr
             assert server.opens("MixedCase", OLD)
 
         assert invoke(*reset).exit_code == 0
@@ -255,24 +241,24 @@ class TestServers:
     def test_environment_of_libpq(
         self, server: Server, name: str, value: str, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """What the server's configuration says counts, not what psql would do in this shell."""
+        """The server's configuration counts, not the PG* variables that psql would use."""
         server.database.run("CREATE SCHEMA IF NOT EXISTS other")
         server.database.run("DROP TABLE IF EXISTS other.zato_sso_user")
         server.database.run("CREATE TABLE other.zato_sso_user AS SELECT * FROM zato_sso_user")
         server.edit("server.conf", "odb", port="")
         with monkeypatch.context() as shell:
             shell.setenv(name, value)
-            done = invoke("sso", "reset-user-password", server.path, "user1")
+            done = invoke(*RESET, server.path, "user1")
 
         assert (done.exit_code, done.stderr) == (0, "")
         assert_new(server, done.stdout)
 
     @pytest.mark.parametrize("engine", ["postgresql", "mysql"])
     def test_silent(self, sqlite_server: Server, engine: str) -> None:
-        """Row 20: a server that accepts and says nothing is given up within the connect timeout."""
+        """Row 20: the wait for a server that accepts and never answers ends after the connect timeout."""
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            sqlite_server.edit("server.conf", "odb", engine=engine, host="127.0.0.1")
-            sqlite_server.edit("server.conf", "odb", port=str(listener.getsockname()[1]), username="u")
+            port = str(listener.getsockname()[1])
+            sqlite_server.edit("server.conf", "odb", engine=engine, host="127.0.0.1", port=port, username="u")
             begun = time.monotonic()
             message = refused(sqlite_server, 69, start(sqlite_server))
 
@@ -282,38 +268,27 @@ class TestServers:
 
 @pytest.fixture(scope="module")
 def own_mariadb() -> Iterator[Database]:
-    """A MariaDB server of these tests alone, whose settings can be changed."""
+    """A MariaDB server that only these tests use, so that its settings can be changed."""
     if not (shutil.which("mariadbd") and shutil.which("mariadb-install-db")):
         databases.unreachable("mariadbd on PATH", FileNotFoundError())
     base = Path(tempfile.mkdtemp())
     base.chmod(0o755)
     shutil.chown(base, "mysql") if os.geteuid() == 0 else None
-    user = ["--user=mysql"] if os.geteuid() == 0 else []
-    data, log = f"--datadir={base}/data", (base / "log").open("w")
     with socket.create_server(("127.0.0.1", 0)) as free:
         port = free.getsockname()[1]
-    subprocess.run(
-        ["mariadb-install-db", "--no-defaults", data, "--auth-root-authentication-method=normal", *user],
-        check=True,
-        stdout=log,
-        stderr=log,
-    )
-    process = subprocess.Popen(
-        [
-            "mariadbd",
-            "--no-defaults",
-            data,
-            f"--port={port}",
-            "--bind-address=127.0.0.1",
-            "--sql-mode=",
-            f"--socket={base}/socket",
-            f"--pid-file={base}/pid",
-            "--skip-name-resolve",
-            *user,
-        ],
-        stdout=log,
-        stderr=log,
-    )
+    user = ["--user=mysql"] if os.geteuid() == 0 else []
+    common = ["--no-defaults", f"--datadir={base}/data", *user]
+    address = [
+        f"--port={port}",
+        "--bind-address=127.0.0.1",
+        f"--socket={base}/socket",
+        f"--pid-file={base}/pid",
+    ]
+    log = (base / "log").open("w")
+    install = ["mariadb-install-db", *common, "--auth-root-authentication-method=normal"]
+    subprocess.run(install, check=True, stdout=log, stderr=log)
+    mariadbd = ["mariadbd", *common, *address, "--sql-mode=", "--skip-name-resolve"]
+    process = subprocess.Popen(mariadbd, stdout=log, stderr=log)
     admin = Database("mysql", "mysql", "127.0.0.1", port)
     for _ in range(200):
         with suppress(Exception):
@@ -328,11 +303,11 @@ def own_mariadb() -> Iterator[Database]:
 
 
 class TestOwnMariaDB:
-    """Settings of a whole server, on one that nobody else uses."""
+    """Settings of a whole server."""
 
     @pytest.fixture
     def server(self, own_mariadb: Database, tmp_path: Path) -> Server:
-        """A server with users on it."""
+        """A Zato server on that MariaDB."""
         databases.make_tables(own_mariadb)
         return quick_server(tmp_path / "server1", own_mariadb)
 
@@ -346,7 +321,7 @@ class TestOwnMariaDB:
         assert "1290" in refused(server, 77, process)
 
     def test_stored_value_is_truncated(self, server: Server) -> None:
-        """Row 22: a column that is too short, under a `sql_mode` that cuts without an error."""
+        """Row 22: a column that is too short, with a `sql_mode` that truncates without an error."""
         server.database.run("ALTER TABLE zato_sso_user MODIFY password VARCHAR(450) NOT NULL")
         server.edit("sso.conf", "hash_secret", salt_size="512")
 

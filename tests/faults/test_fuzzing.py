@@ -1,7 +1,7 @@
-"""The three parsers and argv, with whatever comes."""
+"""Random and mutated input for the three parsers and the command line."""
 
 import re
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -9,17 +9,13 @@ from click.testing import Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.faults.conftest import RESET, Invoke
 from tests.support.servers import LINE, Server, quick_server
-
-Invoke = Callable[..., Result]
-
-RESET = ("sso", "reset-user-password")
 
 FILES = ("secrets.conf", "server.conf", "sso.conf", "sso.toml")
 
-
 SERVER1 = Path("server1")
-"""Where the parsers' server is: a path so short that what is changed in a file is seldom the path."""
+"""A path so short that mutations of a file seldom change the path."""
 
 VALID = {
     "server.conf": """
@@ -69,7 +65,7 @@ reject_list = '''
 '''
 """,
 }
-"""Files with all settings that are read, and little else; hashing takes no time."""
+"""Files with all settings that are read, and little else; hashing is fast."""
 
 PIECES = (
     *(b"\0", b"\x1b[31m", b"\xff", b"\n", b"\r", b"[", b"[x", b"]", b"=", b"#", b",", b'"', b"'''", b'"""'),
@@ -87,7 +83,7 @@ PIECES = (
     ),
     *(b"9" * 5000, b"[" * 2000, b"x" * 5000, b"\xef\xbb\xbf", b"\xd9\xa2", b"\xe2\x80\xa8", b"\xe2\x80\xae"),
 )
-"""What some parser may trip over."""
+"""Text that a parser may trip over."""
 
 UNITS = {"byte": rb"(?s).", "token": rb"=|\n|[^=\n]+", "line": rb".*\n|.+"}
 
@@ -115,11 +111,11 @@ arguments = (
 )
 
 fuzz = settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-"""The examples of a test share a server, whose password may be another one after each."""
+"""The examples of a test share a server, whose password changes."""
 
 
 def mutate(content: bytes, unit: str, action: str, number: int, piece: bytes) -> bytes:
-    """Return `content` with one of its bytes, tokens or lines changed."""
+    """Return `content` with one byte, token or line changed."""
     parts = re.findall(UNITS[unit], content) or [b""]
     at = number % len(parts)
     part = parts[at]
@@ -129,7 +125,7 @@ def mutate(content: bytes, unit: str, action: str, number: int, piece: bytes) ->
 
 @pytest.fixture
 def small_server() -> Server:
-    """A server in the current directory, whose files have little but what is read."""
+    """A server in the current directory, with the files of `VALID`."""
     server = quick_server(SERVER1)
     for file in ("server.conf", "sso.conf"):
         (server.repo / file).write_text(VALID[file])
@@ -137,8 +133,8 @@ def small_server() -> Server:
 
 
 @pytest.fixture
-def reset(small_server: Server, invoke: Invoke) -> Callable[..., Result]:
-    """Run a reset, and see that it was done, or told in a line why nothing was changed."""
+def reset(small_server: Server, invoke: Invoke) -> Invoke:
+    """Run a reset, and check that it either succeeds or changes nothing and prints one error line."""
 
     def run(*args: object) -> Result:
         before = small_server.database.dump("zato_sso_user")
@@ -161,14 +157,12 @@ def reset(small_server: Server, invoke: Invoke) -> Callable[..., Result]:
 
 
 class TestAnything:
-    """The parsers, with whatever comes: only the documented exit codes, and nothing half done."""
+    """Any input leads to a reset or to a documented exit code."""
 
     @pytest.mark.parametrize("file", FILES)
     @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
     @fuzz
-    def test_random_file(
-        self, small_server: Server, reset: Callable[..., Result], file: str, content: bytes
-    ) -> None:
+    def test_random_file(self, small_server: Server, reset: Invoke, file: str, content: bytes) -> None:
         """INI and TOML: any bytes, and any text."""
         (small_server.repo / file).write_bytes(content)
 
@@ -180,11 +174,11 @@ class TestAnything:
     def test_mutated_file(
         self,
         small_server: Server,
-        reset: Callable[..., Result],
+        reset: Invoke,
         file: str,
         changes: Sequence[tuple[str, str, int, bytes]],
     ) -> None:
-        """INI and TOML: a valid file, with a few bytes, tokens or lines gone, twice there, or others."""
+        """INI and TOML: a valid file with a few bytes, tokens or lines removed, doubled or replaced."""
         key, proof, empty = small_server.key, small_server.seal("3.141592..."), small_server.seal("")
         secrets = (
             f"[secret_keys]\nkey1={key}\n[zato]\nwell_known_data={proof}\nserver_conf.odb.password={empty}\n"
@@ -194,11 +188,10 @@ class TestAnything:
             content = mutate(content, *change)
         (small_server.repo / file).write_bytes(content)
 
-        told = reset(SERVER1, "user1").stderr
-        assert re.fullmatch(r"(Warning: .*\n)*(Error: .*\n)?", told)
+        assert re.fullmatch(r"(Warning: .*\n)*(Error: .*\n)?", reset(SERVER1, "user1").stderr)
 
     @given(st.lists(arguments, max_size=6) | st.permutations(["server1", "user1", "--verbose", "--expiry=2"]))
     @settings(fuzz, max_examples=60)
-    def test_random_argv(self, reset: Callable[..., Result], argv: Sequence[str]) -> None:
+    def test_random_argv(self, reset: Invoke, argv: Sequence[str]) -> None:
         """argv: any arguments in any order."""
         reset(*argv)

@@ -1,38 +1,34 @@
-"""Rows 1 to 3: a process that is killed, or asked to end, at each point of the commit path."""
-
-from collections.abc import Callable
+"""Rows 1 to 3: signals at each point of the commit path."""
 
 import pytest
 
-from tests.faults.conftest import Running, assert_new, assert_old, printed
+from tests.faults.conftest import Start, assert_new, assert_old, printed
 from tests.support.servers import OLD, Server
-
-Start = Callable[..., Running]
 
 SIGNALS = {"SIGHUP": 1, "SIGINT": 2, "SIGTERM": 15}
 
 
 class TestKilled:
-    """SIGKILL, at which no code of ours runs any more."""
+    """SIGKILL, after which none of our code runs."""
 
     def test_before_the_line(self, server: Server, start: Start) -> None:
-        """Row 1: the old password, and nothing printed."""
-        code, stdout, _ = start(server, "after-update:SIGKILL").go_on()
+        """Row 1: the old password stays, and nothing is printed."""
+        code, stdout, _ = start(server, "after-update:SIGKILL").finish()
 
         assert code == -9
         assert_old(server, stdout)
 
     def test_between_line_and_commit(self, server: Server, start: Start) -> None:
-        """Row 1: the old password, though a line was printed whole."""
-        code, stdout, _ = start(server, "after-line:SIGKILL").go_on()
+        """Row 1: the old password stays, although a complete line was printed."""
+        code, stdout, _ = start(server, "after-line:SIGKILL").finish()
 
         assert code == -9
         assert printed(stdout) != OLD
         assert_old(server)
 
     def test_after_the_commit(self, server: Server, start: Start) -> None:
-        """Row 1: the new password, which was printed whole."""
-        code, stdout, _ = start(server, "after-commit:SIGKILL").go_on()
+        """Row 1: the account has the printed password."""
+        code, stdout, _ = start(server, "after-commit:SIGKILL").finish()
 
         assert code == -9
         assert_new(server, stdout)
@@ -47,20 +43,20 @@ class TestKilled:
     ],
     indirect=["server"],
 )
-class TestAskedToEnd:
+class TestTerminated:
     """The signals of a shell, a terminal and a service manager."""
 
     def test_before_the_line(self, server: Server, start: Start, signal: str) -> None:
-        """Row 2: the process ends at once, without a traceback, with the old password."""
-        code, stdout, stderr = start(server, f"after-update:{signal}").go_on()
+        """Row 2: the process ends at once, without a traceback, and the old password stays."""
+        code, stdout, stderr = start(server, f"after-update:{signal}").finish()
 
         assert code == -SIGNALS[signal]  # which is 128 + n in a shell
         assert stderr == ""
         assert_old(server, stdout)
 
     def test_after_the_line(self, server: Server, start: Start, signal: str) -> None:
-        """Row 3: the signal is ignored, and the change committed."""
-        code, stdout, stderr = start(server, f"after-line:{signal}").go_on()
+        """Row 3: the signal is ignored, and the change is committed."""
+        code, stdout, stderr = start(server, f"after-line:{signal}").finish()
 
         assert (code, stderr) == (0, "")
         assert_new(server, stdout)

@@ -1,7 +1,7 @@
-"""The system calls of the commit path: their order, and each of them killed and failed.
+"""The system calls of the commit path: their order, and a kill or failure at each of them.
 
-For the latter, a first run under strace counts the calls that write, sync, unlink, truncate, lock, send
-and receive, from the opening of the database to the end. Then there is a run for each of them and each harm.
+A first run under strace counts the calls that write, sync, unlink, truncate, lock, send and receive, from
+the opening of the database to the end. Then each call is killed or fails in a separate run.
 """
 
 import re
@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ZATO
-from tests.faults.loops import printed_password
+from tests.faults.conftest import RESET, printed_password
 from tests.support.databases import unreachable
 from tests.support.processes import STRUCK, environment
 from tests.support.servers import OLD, Server
@@ -35,12 +35,12 @@ STDOUT_HARMS = {"write": ("signal=SIGKILL", "error=ENOSPC", "error=EIO", "error=
 KILLED = {-9, 137}
 
 UNCHANGED = {69, 74, 75, 77, 79}
-"""The exit codes with which the old password must be there."""
+"""The exit codes after which the old password must be valid."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """How a reset under strace ended."""
+    """The result of a reset under strace."""
 
     exit_code: int
     stdout: str
@@ -52,15 +52,9 @@ def traced(server: Server, calls: str, *inject: str) -> Run:
     """Reset the password of `user1` under strace."""
     trace = server.path / "trace"
     strace = ["strace", "-f", "-o", str(trace), "-e", f"trace={calls}", *inject]
-    reset = [*STRUCK, "sso", "reset-user-password", str(server.path), "user1"]
-    done = subprocess.run(
-        [*strace, *reset],
-        env=environment(HURRIED="1"),
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
+    argv = [*strace, *STRUCK, *RESET, str(server.path), "user1"]
+    env = environment(HURRIED="1")
+    done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120, check=False)
     lines = [line.split(maxsplit=1)[1] for line in trace.read_text().splitlines()]
     stderr = re.sub(r"(?m)^strace: .*\n", "", done.stderr)
     return Run(done.returncode, done.stdout, stderr, lines)
@@ -82,7 +76,7 @@ def points(server: Server) -> Iterator[tuple[str, int, str]]:
 
 
 def check(server: Server, run: Run, known: str, harm: str) -> str:
-    """See that the password is the one that was known or one that was printed; return it."""
+    """Check that the account has the known password or the printed one, and return that."""
     if harm == "signal=SIGKILL":
         assert run.exit_code in KILLED, "it was not killed"
     else:
@@ -105,7 +99,7 @@ def check(server: Server, run: Run, known: str, harm: str) -> str:
 
 @pytest.fixture
 def strace() -> str:
-    """Return the strace of this machine; without one, skip, or fail in CI."""
+    """The path of strace; without it, skip the test, or fail it in CI."""
     found = shutil.which("strace")
     if not found:
         unreachable("strace on PATH", FileNotFoundError())
@@ -113,7 +107,7 @@ def strace() -> str:
 
 
 class TestOrder:
-    """The result is on the disk before the database has the new password."""
+    """The result is on disk before the database has the new password."""
 
     @pytest.mark.parametrize(
         "arguments",
@@ -127,7 +121,7 @@ class TestOrder:
     def test_output_is_synced_before_the_commit(
         self, strace: str, sqlite_server: Server, tmp_path: Path, arguments: str
     ) -> None:
-        """The password is written, then synced, and only then is the database written to."""
+        """The password is written, then synced, and only then the database is changed."""
         trace = tmp_path / "trace"
         command = f"exec {ZATO} sso {arguments.replace('PATH', shlex.quote(str(sqlite_server.path)))}"
         options = ["-f", "-y", "-o", str(trace), "-e", "trace=write,fsync,fdatasync,pwrite64"]
@@ -136,7 +130,7 @@ class TestOrder:
         calls = [line.split(maxsplit=1)[1] for line in trace.read_text().splitlines()]
 
         def number_of(name: str, path: Path, after: int = 0) -> int:
-            """Return the number of the next call of this name on this file."""
+            """Return the number of the next call of this name on a file."""
             pattern = re.compile(rf"(?:{name})\(\d+<{re.escape(str(path.absolute()))}>")
             found = (number for number, call in enumerate(calls) if number > after and pattern.match(call))
             number = next(found, None)
@@ -150,13 +144,13 @@ class TestOrder:
 
 @pytest.mark.exhaustive
 class TestSystemCalls:
-    """Nothing is lost, whichever call is the last or fails."""
+    """No password is lost, whichever call is killed or fails."""
 
     @pytest.mark.usefixtures("strace")
-    def test_each_one(self, server: Server) -> None:
-        """The account has its old password or one that was printed whole, and the exit code says which."""
+    def test_each_call(self, server: Server) -> None:
+        """The account has its old password or a completely printed one, and the exit code says which."""
         ends, covered = Counter[str](), Counter[str]()
-        # The first run may write compiled modules, the second is the one that is counted.
+        # The first run may write compiled modules, so the second one is counted.
         traced(server, "none")
         each = list(points(server))
         known = printed_password(traced(server, "none").stdout) or OLD
