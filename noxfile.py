@@ -1,4 +1,4 @@
-"""What is run on this project: `nox -l` lists it."""
+"""The sessions of this project: `nox -l` lists them."""
 
 import os
 import shutil
@@ -23,13 +23,13 @@ def dependency_group(name: str) -> list[str]:
 
 
 def run_tests(session: nox.Session, *options: str) -> None:
-    """Run the test suite; many of its tests only wait, so there are more workers than cores."""
+    """Run the test suite; many tests only wait, so more workers than cores are used."""
     session.run("pytest", "-n", "4", "--dist", "worksteal", *options, *session.posargs)
 
 
 @nox.session
 def tests(session: nox.Session) -> None:
-    """Run all tests on the Python that runs nox; with CI=true, all of the code must be covered."""
+    """Run all tests on the Python that runs nox; with CI=true, require full coverage."""
     session.install(EXTRAS, *dependency_group("test"))
     coverage = ["--cov", "--cov-report=term", "--cov-fail-under=100"]
     run_tests(session, *(coverage if os.environ.get("CI") == "true" else []))
@@ -62,7 +62,7 @@ def faults(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Print what resets cost in proportion to the least they could, and draw `docs/performance.svg`."""
+    """Print the cost of resets relative to the least possible, and draw `docs/performance.svg`."""
     session.install(EXTRAS, *dependency_group("test"), "matplotlib>=3.9")
     session.run("python", "-m", "benchmarks.one_reset", *session.posargs)
     session.run("python", "-m", "benchmarks.bulk", *session.posargs)
@@ -79,14 +79,14 @@ def lint(session: nox.Session) -> None:
 
 @nox.session
 def typing(session: nox.Session) -> None:
-    """Check types, of tests and this file too."""
+    """Check types, including those of the tests and this file."""
     session.install(EXTRAS, *dependency_group("test"), *dependency_group("typing"))
     session.run("mypy")
 
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Build the wheel, install it alone in an empty environment, and do the main job with it."""
+    """Build the wheel, install it alone in an empty environment, and reset a password with it."""
     session.install("build", "twine")
     folder = Path(session.create_tmp())
     shutil.rmtree(folder)
@@ -104,7 +104,7 @@ def build(session: nox.Session) -> None:
 
 @nox.session
 def demo(session: nox.Session) -> None:
-    """Make a server directory with a SQLite database, and reset a password there."""
+    """Create a server directory with a SQLite database, and reset a password in it."""
     session.install(".")
     path = Path(tempfile.mkdtemp(prefix="zato-demo-")) / "server1"
     reset_on_new_server(session, Path(session.bin, "zato"), path)
@@ -112,19 +112,19 @@ def demo(session: nox.Session) -> None:
 
 @nox.session
 def picture(session: nox.Session) -> None:
-    """Make the README's picture of the terminal from what the commands really print."""
+    """Draw the README's picture of the terminal from real output."""
     session.install(".", "rich>=13")
     session.run("python", "docs/picture.py", str(Path(session.bin, "zato")))
 
 
 @nox.session
 def man(session: nox.Session) -> None:
-    """Write the man pages from the commands, into `docs/man`."""
+    """Write the man pages in `docs/man` from the commands."""
     session.install(".")
     session.run("python", "docs/man.py")
 
 
 def reset_on_new_server(session: nox.Session, zato: Path, path: Path) -> None:
-    """Do the main job with an installed `zato`."""
+    """Create a server directory, and reset a password in it, with an installed `zato`."""
     session.run(str(zato), "sso", "quickstart", str(path), external=True)
     session.run(str(zato), "sso", "reset-user-password", str(path), "user1", external=True)

@@ -1,4 +1,4 @@
-"""So many hashes on all cores and nothing else: `python bare_hashing.py SCHEME COUNT JOBS`."""
+"""Hashes on several threads, and nothing else: `python bare_hashing.py SCHEME COUNT JOBS`."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor

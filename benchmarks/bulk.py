@@ -1,46 +1,46 @@
-"""What many resets cost: `python -m benchmarks.bulk [ROUNDS]`, which also draws `docs/performance.svg`.
+"""Cost of bulk resets: `python -m benchmarks.bulk [ROUNDS]`, which also draws `docs/performance.svg`.
 
-It runs the `zato` that is installed beside its Python, as users have it: not editable.
+It runs the `zato` that is installed in its Python's environment, which should not be editable.
 """
 
+import json
 import os
 import shlex
 import sys
 import tempfile
 import time
-from collections.abc import Callable
-from contextlib import ExitStack, closing
+from collections.abc import Iterator, Sequence
+from contextlib import ExitStack, closing, contextmanager
 from pathlib import Path
 from statistics import median
-from typing import TypeVar
 
 import pytest
 from sqlalchemy import Connection
 
 from benchmarks.measure import Command, Cost, compare, measure
 from benchmarks.one_reset import ZATO, full_server
-from zato_sso_reset.cli.json_lines import LinesFile
-from zato_sso_reset.database.engine import ODB
-from zato_sso_reset.server.config import DatabaseConfig, ServerConfig
+from zato_sso_reset.cli.json_lines import JsonLinesFile
+from zato_sso_reset.database.engine import Database
+from zato_sso_reset.domain.users import NewPassword
+from zato_sso_reset.server.config import ServerConfig
+from zato_sso_reset.server.database import DatabaseConfig
 from zato_sso_reset.services.bulk_reset import BATCH, reset_user_passwords
 from zato_sso_reset.services.selection import select_all
-
-T = TypeVar("T")
 
 BARE_HASHING = Path(__file__).with_name("bare_hashing.py")
 PICTURE = Path(__file__).parents[1] / "docs" / "performance.svg"
 
 SIZES = (1_000, 3_000, 10_000, 30_000, 100_000)
-"""Users that are reset, where the hash costs next to nothing."""
+"""Users to reset with a hash that costs next to nothing."""
 
 HASHED = {"pbkdf2_sha512": 2_000, "argon2id": 300}
-"""Users that are reset with each scheme at its real cost."""
+"""Users to reset with each scheme at its real cost."""
 
 CORES = len(os.sched_getaffinity(0))
 
 
 def main(rounds: int = 3) -> None:
-    """Print each figure as a median of so many rounds."""
+    """Print each figure as a median of `rounds`."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
         for scheme, users in HASHED.items():
@@ -51,7 +51,7 @@ def main(rounds: int = 3) -> None:
 
 
 def compare_to_hashing(scheme: str, users: int, folder: Path, rounds: int) -> None:
-    """Print the throughput of resets in proportion to that of bare hashing."""
+    """Print the cost of bare hashing relative to that of resets."""
     with full_server("sqlite", users, folder / scheme) as path:
         (path / "config" / "repo" / "sso.toml").write_text(f'[hash_secret]\nscheme = "{scheme}"\n')
         bare = (sys.executable, BARE_HASHING, scheme, str(users), str(CORES))
@@ -60,7 +60,7 @@ def compare_to_hashing(scheme: str, users: int, folder: Path, rounds: int) -> No
 
 
 def show_transactions(engine: str, folder: Path) -> None:
-    """Print how long the transaction of a batch takes, from before its connection to after its commit."""
+    """Print the time of a batch's transaction, from before its connection to after its commit."""
     with ExitStack() as stack:
         try:
             path = stack.enter_context(full_server(engine, 5_000, folder / "transactions"))
@@ -68,49 +68,55 @@ def show_transactions(engine: str, folder: Path) -> None:
             print(f"transactions on {engine}: skipped, {reason}")
             return
         (path / "config" / "repo" / "sso.toml").write_text("[hash_secret]\nrounds = 1\n")
-        server = ServerConfig.read(path, env=os.environ, stdin=None, warn=print)
-        odb = TimedODB(server.database)
-        usernames = select_all(odb, []).usernames
-        odb.seconds.clear()
-        lines = stack.enter_context(closing(LinesFile(path / "output", resume=False)))
-        reset_user_passwords(
+        server = ServerConfig.read(path, env=os.environ, stdin=None)
+        database = TimedDatabase(server.database)
+        usernames = select_all(database, []).usernames
+        database.seconds.clear()
+        lines = stack.enter_context(closing(JsonLinesFile(path / "output", resume=False)))
+
+        def deliver(new: Sequence[NewPassword]) -> None:
+            lines.write_line("\n".join(json.dumps(each.record()) for each in new))
+
+        for _ in reset_user_passwords(
             server,
-            odb,
+            database,
             usernames,
             expiry=None,
             must_change=None,
             jobs=CORES,
             skip_missing=False,
-            deliver=lambda new, _: lines.write(new),
-            done=int,
-            stop=bool,
-            note=lambda _: None,
-        )
+            deliver=deliver,
+            stop=lambda: False,
+        ):
+            pass
+        milliseconds = [seconds * 1000 for seconds in database.seconds]
         print(
-            f"the transaction of {BATCH} users on {engine}: median {median(odb.seconds) * 1000:.0f} ms, "
-            f"longest {max(odb.seconds) * 1000:.0f} ms (n={len(odb.seconds)})",
+            f"the transaction of {BATCH} users on {engine}: median {median(milliseconds):.0f} ms, "
+            f"longest {max(milliseconds):.0f} ms (n={len(milliseconds)})",
             flush=True,
         )
 
 
-class TimedODB(ODB):
-    """A database whose transactions are timed, in seconds."""
+class TimedDatabase(Database):
+    """A database that measures its transactions, in seconds."""
 
     def __init__(self, config: DatabaseConfig) -> None:
         super().__init__(config)
         self.seconds: list[float] = []
 
-    def in_transaction(self, work: Callable[[Connection], T], *, reading: bool = False) -> T:
-        """Time it."""
+    @contextmanager
+    def transaction(self, *, read_only: bool = False) -> Iterator[Connection]:
+        """Yield a connection as `Database.transaction` does, and record the time."""
         start = time.perf_counter()
         try:
-            return super().in_transaction(work, reading=reading)
+            with super().transaction(read_only=read_only) as connection:
+                yield connection
         finally:
             self.seconds.append(time.perf_counter() - start)
 
 
 def compare_sizes(folder: Path, rounds: int) -> dict[int, Cost]:
-    """Print what resets of many users cost in proportion to those of few; return the medians, by number."""
+    """Print the cost of resets of many users relative to those of few; return the medians, by number."""
     with ExitStack() as stack:
         paths = [stack.enter_context(full_server("sqlite", size, folder / "sizes")) for size in SIZES]
         for path in paths:

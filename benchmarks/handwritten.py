@@ -1,6 +1,6 @@
-"""The smallest script that resets a password as `zato` does, with the same libraries and none of the checks.
+"""The smallest script that resets a password as `zato` does, with the same libraries but no checks.
 
-It takes for granted what `zato` finds out: that the user is there, on SQLite, and that hashes are sealed.
+It assumes what `zato` checks: that the user exists, on SQLite, and that hashes are sealed.
 """
 
 import sys
@@ -21,7 +21,7 @@ hashes: list[str] = []
 
 
 def make_hash() -> None:
-    """Make the hash as passlib writes it."""
+    """Compute the hash in passlib's format."""
     rounds, salt = sso["hash_secret"]["rounds"], urandom(int(sso["hash_secret"]["salt_size"]))
     checksum = pbkdf2_hmac("sha512", password.encode(), salt, int(rounds))
     salt64, checksum64 = (b64encode(data, b"./").rstrip(b"=").decode() for data in (salt, checksum))
@@ -29,7 +29,7 @@ def make_hash() -> None:
 
 
 hashing = Thread(target=make_hash)
-hashing.start()  # hashlib releases the GIL: the imports run meanwhile
+hashing.start()  # hashlib releases the GIL, so the imports run meanwhile
 from cryptography.fernet import Fernet
 from sqlalchemy import Boolean, DateTime, NullPool, column, create_engine, select, table, update
 

@@ -1,6 +1,6 @@
-"""Run commands in turn, and print what each run cost: a script that `measure` runs.
+"""Run commands in turn, and print the cost of each run: a script that `measure` runs.
 
-It is a small process of its own because Linux counts the memory of who starts a command as the command's.
+It is a separate, small process because Linux counts the memory of a command's parent as the command's.
 """
 
 import json
@@ -10,7 +10,7 @@ import time
 
 
 def run(argv: list[str]) -> tuple[float, float, float]:
-    """Run a command, and return its seconds by the clock, its seconds of CPU and its peak memory in MiB."""
+    """Run a command, and return its wall time and CPU time in seconds, and its peak memory in MiB."""
     start = time.perf_counter()
     pid = os.posix_spawn(argv[0], argv, os.environ, file_actions=SILENT)
     _, status, usage = os.wait4(pid, 0)

@@ -1,4 +1,4 @@
-"""What commands cost, in proportion to each other."""
+"""The cost of commands relative to each other."""
 
 import json
 import subprocess
@@ -22,10 +22,9 @@ class Cost(NamedTuple):
 
 
 def measure(*commands: Command, rounds: int) -> list[list[Cost]]:
-    """Run each command once a round, all in turn, and return for each what its runs cost.
+    """Run all commands in turn, once each round, and return the costs of each command.
 
-    A round before these, which warms the caches, is not counted. What the commands print to stdout is
-    thrown away.
+    An additional first round, which warms the caches, is not counted. The commands' stdout is discarded.
 
     Raises:
         subprocess.CalledProcessError: one of them failed.
@@ -37,7 +36,7 @@ def measure(*commands: Command, rounds: int) -> list[list[Cost]]:
 
 
 def compare(what: str, costs: Sequence[Cost], to: Sequence[Cost]) -> None:
-    """Print the median of what each run cost in proportion to the one `to` of the same round."""
+    """Print the median of the costs, each relative to the cost `to` of the same round."""
     wall, cpu, memory = (
         median(a / b for a, b in zip(ours, theirs, strict=True))
         for ours, theirs in zip(zip(*costs, strict=True), zip(*to, strict=True), strict=True)

@@ -1,6 +1,6 @@
-"""What one reset costs: `python -m benchmarks.one_reset [ROUNDS]`.
+"""Cost of one reset: `python -m benchmarks.one_reset [ROUNDS]`.
 
-It runs the `zato` that is installed beside its Python, as users have it: not editable.
+It runs the `zato` that is installed in its Python's environment, which should not be editable.
 """
 
 import os
@@ -15,24 +15,24 @@ import pytest
 from benchmarks.measure import Command, compare, measure
 from tests.support import databases
 from tests.support.servers import USERS, Server, quick_server
-from zato_sso_reset.services.quickstart import make_server
+from zato_sso_reset.services.quickstart import create_server
 
 PYTHON = sys.executable
 ZATO = Path(PYTHON).with_name("zato")
 HANDWRITTEN = Path(__file__).with_name("handwritten.py")
 
 ROUNDS = 120_000
-"""Of PBKDF2, as a stock server has them."""
+"""PBKDF2's rounds on a stock server."""
 
 SIZES = (10, 1_000, 1_000_000)
 """Users in the table."""
 
 
 def main(rounds: int = 30) -> None:
-    """Print each figure as a median of so many rounds."""
+    """Print each figure as a median of `rounds`."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
-        server = make_server(folder / "server1", "user1")
+        server = create_server(folder / "server1", "user1")
         handwritten = (PYTHON, HANDWRITTEN, server, "user1")
         hashing = f"from hashlib import pbkdf2_hmac; pbkdf2_hmac('sha512', bytes(32), bytes(64), {ROUNDS})"
         bare = (PYTHON, "-I", "-S", "-c", hashing)
@@ -51,7 +51,7 @@ def main(rounds: int = 30) -> None:
 
 
 def compare_sizes(engine: str, folder: Path, rounds: int) -> None:
-    """Print what a reset costs with many users in the table, in proportion to one with few."""
+    """Print the cost of a reset with many users in the table, relative to one with few."""
     with ExitStack() as stack:
         try:
             servers = [stack.enter_context(full_server(engine, size, folder)) for size in SIZES]
@@ -70,10 +70,10 @@ def reset(server: Path) -> Command:
 
 @contextmanager
 def full_server(engine: str, users: int, folder: Path) -> Iterator[Path]:
-    """Make a server with so many users, whose database is dropped again.
+    """Create a server with many users, and drop its database afterwards.
 
     Raises:
-        pytest.skip.Exception: there is no such database server.
+        pytest.skip.Exception: the database server is not available.
     """
     path = folder / f"{engine}-{users}"
     if engine == "sqlite":
@@ -92,7 +92,7 @@ def full_server(engine: str, users: int, folder: Path) -> Iterator[Path]:
 
 
 def fill(server: Server, users: int) -> None:
-    """Copy the users of the test server, all approved, under names of their own, until there are so many."""
+    """Copy the users of the test server under new names until there are `users`, all approved."""
     server.edit("sso.conf", "hash_secret", rounds=str(ROUNDS))
     server.database.run("UPDATE zato_sso_user SET approval_status = 'approved'")
     values = {column: column for column in server.database.row("user1")}

@@ -1,6 +1,6 @@
-"""What a look at a million passwords costs: `python -m benchmarks.status [ROUNDS]`.
+"""Cost of listing a million passwords: `python -m benchmarks.status [ROUNDS]`.
 
-It runs the `zato` that is installed beside its Python, as users have it: not editable.
+It runs the `zato` that is installed in its Python's environment, which should not be editable.
 """
 
 import sqlite3
@@ -19,11 +19,11 @@ FEW, MANY = 10, 1_000_000
 """Users in the table."""
 
 FIRST_ROWS = 10
-"""How often the first row is waited for."""
+"""The number of times that the wait for the first row is measured."""
 
 
 def main(rounds: int = 1) -> None:
-    """Print how soon the first row is there, and what all rows cost, as a median of so many rounds."""
+    """Print the time to the first row, and the cost of all rows as a median of `rounds`."""
     with tempfile.TemporaryDirectory() as temporary, ExitStack() as stack:
         folder = Path(temporary)
         few, many = (stack.enter_context(full_server("sqlite", users, folder)) for users in (FEW, MANY))
@@ -40,12 +40,12 @@ def main(rounds: int = 1) -> None:
 
 
 def status(path: Path) -> Command:
-    """Return the command that tells of all users."""
+    """Return the command that lists all users."""
     return (ZATO, "sso", "password-status", path)
 
 
 def spread_expiry(path: Path) -> None:
-    """Let the passwords expire at times of their own, in no order."""
+    """Let the passwords expire at different times, in no order."""
     with closing(sqlite3.connect(path / "zato.db")) as database, database:
         database.execute(
             "UPDATE zato_sso_user SET password_expiry = strftime('%Y-%m-%d %H:%M:%S', '2026-01-01', "
@@ -54,7 +54,7 @@ def spread_expiry(path: Path) -> None:
 
 
 def first_row(path: Path) -> float:
-    """Return the seconds from the start of the command until a user is there."""
+    """Return the seconds from the start of the command until it prints a user."""
     start = time.perf_counter()
     with subprocess.Popen(status(path), stdout=subprocess.PIPE) as process:
         assert process.stdout  # noqa: S101 it is a pipe

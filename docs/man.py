@@ -1,4 +1,4 @@
-"""Write the man pages of `docs/man` from the commands themselves: `nox -s man`."""
+"""Write the man pages in `docs/man` from the commands: `nox -s man`."""
 
 import re
 from collections.abc import Iterator
@@ -13,18 +13,18 @@ from zato_sso_reset.host.program import zato
 PROJECT = Path(__file__).parents[1]
 FOLDER = PROJECT / "docs" / "man"
 
+GROUP_EXIT_CODES = {0, 1, 2}
+"""The exit codes of `zato` and `zato sso` themselves; a command lists its own."""
+
 FILES = {
     "PATH/config/repo/secrets.conf, server.conf, sso.conf": "The server's own configuration.",
-    "PATH/config/repo/sso.toml": "Optional: what overrides `sso.conf` for this program alone.",
+    "PATH/config/repo/sso.toml": "Optional: overrides `sso.conf` for this program only.",
 }
-"""Of every command that is given a PATH."""
-
-
-GROUP_EXIT_CODES = {0, 1, 2}
+"""The files of each command with a PATH."""
 
 
 def main() -> None:
-    """Write all pages, and remove those of commands that are no more."""
+    """Write all pages, and remove those of commands that no longer exist."""
     FOLDER.mkdir(exist_ok=True)
     for page in FOLDER.glob("*.1"):
         page.unlink()
@@ -33,13 +33,13 @@ def main() -> None:
 
 
 def pages() -> dict[str, str]:
-    """Return the page of each command, by its name."""
+    """Return the page of each command, by name."""
     contexts = {ctx.command_path.replace(" ", "-"): ctx for ctx in walk(zato)}
     return {name: "\n".join(lines(name, ctx, sorted(contexts))) + "\n" for name, ctx in contexts.items()}
 
 
 def walk(command: click.Command, parent: click.Context | None = None) -> Iterator[click.Context]:
-    """Yield the contexts of a command and, where it is a group, of all that is in it."""
+    """Yield the contexts of a command and, if it is a group, of all its commands."""
     ctx = click.Context(command, parent, command.name, **command.context_settings)
     yield ctx
     if isinstance(command, click.Group):
@@ -78,25 +78,25 @@ def lines(name: str, ctx: click.Context, names: list[str]) -> Iterator[str]:
 
 
 def section(title: str, entries: dict[str, str]) -> Iterator[str]:
-    """Yield the lines of a section that tells of several things."""
+    """Yield the lines of a section that is a list of terms."""
     yield f".SH {title}"
     for term, text in entries.items():
         yield from (".TP", terms(term), roff(text))
 
 
 def sentence(text: str) -> str:
-    """Make a sentence of a table's cell."""
+    """Return the text of a table's cell as a sentence."""
     return re.sub("[a-z]", lambda letter: letter[0].upper(), text, count=1) + "."
 
 
 def terms(text: str) -> str:
-    """Make what is typed as it stands bold, and what stands for something else italic."""
+    """Set literal words in bold, and placeholders in italics."""
     words = re.compile("([A-Z_]{2,})|-*[a-z0-9/][a-z0-9./_-]*")
     return words.sub(lambda word: rf"\f{'I' if word[1] else 'B'}{word[0]}\fR", text).replace("-", r"\-")
 
 
 def roff(text: str) -> str:
-    """Escape a paragraph, each sentence a line, with what is marked in it bold."""
+    """Escape a paragraph: one line per sentence, with marked text in bold."""
     text = " ".join(text.split()).replace("\\", r"\(rs").replace("-", r"\-").replace("'", r"\(aq")
     text = re.sub(r"`(.+?)`|\*\*(.+?)\*\*", r"\\fB\1\2\\fR", text)
     return re.sub(r"^\.", r"\\&.", re.sub(r"(?<=[.?]) ", "\n", text), flags=re.MULTILINE)

@@ -1,4 +1,4 @@
-"""Draw `docs/terminal.svg` from what an installed `zato` really prints: `nox -s picture`."""
+"""Draw `docs/terminal.svg` from the output of the installed `zato`: `nox -s picture`."""
 
 import re
 import subprocess
@@ -13,7 +13,7 @@ PICTURE = Path(__file__).with_name("terminal.svg")
 
 
 def main(zato: str) -> None:
-    """Run the commands in a folder of their own, and draw prompt, command and output."""
+    """Run the commands in a temporary folder, and draw prompt, command and output."""
     console = Console(record=True, width=100, file=sys.stderr)
     with tempfile.TemporaryDirectory(prefix="zato-") as folder:
         for command in (
@@ -30,7 +30,7 @@ def main(zato: str) -> None:
             ).stdout
             console.print(Text(output.rstrip()))
     svg = console.export_svg(title="zato sso reset-user-password", unique_id="terminal")
-    # The picture is to be whole without fetching a font from elsewhere.
+    # The picture must not fetch a font from another site.
     PICTURE.write_text(re.sub(r"\s*@font-face \{.*?\}", "", svg, flags=re.DOTALL))
 
 

@@ -113,17 +113,18 @@ class TestSettings:
     """Settings that are missing, invalid, or quoted."""
 
     @pytest.mark.parametrize(
-        ("file", "section", "key", "missing"),
+        ("setting", "missing"),
         [
-            *((*first_key, missing) for first_key in FIRST_KEYS for missing in ("key", "section")),
-            ("server.conf", "odb", "db_name", "key"),
-            ("sso.conf", "hash_secret", "salt_size", "key"),
+            *((first_key, missing) for first_key in FIRST_KEYS for missing in ("key", "section")),
+            (("server.conf", "odb", "db_name"), "key"),
+            (("sso.conf", "hash_secret", "salt_size"), "key"),
         ],
     )
     def test_missing(
-        self, sqlite_server: Server, refuse: Refuse, file: str, section: str, key: str, missing: str
+        self, sqlite_server: Server, refuse: Refuse, setting: tuple[str, str, str], missing: str
     ) -> None:
         """Missing section or key: the message names file, section and key."""
+        file, section, key = setting
         path = sqlite_server.repo / file
         if missing == "key":
             sqlite_server.remove(file, key)
