@@ -1,7 +1,7 @@
 """The real `zato`, as a user without rights: `python as_nobody.py UID ...`.
 
-The interpreter may lie where only root can read, so all is loaded, by a reset that nobody sees,
-before the rights are given up.
+Perhaps only root can read the interpreter's files, so a first reset loads all of them before the process
+gives up its rights.
 """
 
 import os

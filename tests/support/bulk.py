@@ -1,8 +1,8 @@
-"""What the tests of many resets share: an independent reading of what such a run wrote."""
+"""Bulk resets in tests: arguments, and independent checks of the output and the database."""
 
 import json
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -15,16 +15,13 @@ RESET = ("sso", "reset-user-passwords")
 
 OUT = Path("out.jsonl")
 
-KEYS = ["username", "password", "password_expiry", "must_change"]
-
-
 APPROVED = {"user1", "locked1", "MixedCase", "changing1"}
-"""The users whom --all resets."""
+"""The users that --all resets."""
 
 
 @dataclass(frozen=True)
 class Record:
-    """A line."""
+    """A line of the output."""
 
     username: str
     password: str
@@ -33,15 +30,16 @@ class Record:
 
 
 def bulk_arguments(server: Server, *args: object, output: object = "-") -> list[str]:
-    """Return what `zato` is run with."""
+    """Return the arguments of a bulk reset."""
     return [*RESET, str(server.path), "--output-file", str(output), *map(str, args)]
 
 
 def records(text: str) -> list[Record]:
-    """Read JSON Lines, each of which has exactly the keys that are promised."""
+    """Read JSON Lines, which must have exactly the documented keys."""
     assert text.endswith("\n") or not text
     lines = [json.loads(line) for line in text.splitlines()]
-    assert all(list(line) == KEYS for line in lines)
+    keys = [field.name for field in fields(Record)]
+    assert all(list(line) == keys for line in lines)
     return [Record(**line) for line in lines]
 
 
@@ -51,12 +49,12 @@ def names(text: str) -> list[str]:
 
 
 def as_time(value: object) -> datetime:
-    """Return a time of any engine."""
+    """Return a time from any engine."""
     return value if isinstance(value, datetime) else datetime.fromisoformat(str(value))
 
 
 def assert_valid(server: Server, text: str) -> None:
-    """See that every line is true of the database, that no user has two, and that all others have `OLD`."""
+    """Check that the database has the lines' values, one line per user, and `OLD` for all others."""
     found = {record.username: record for record in records(text)}
     assert len(found) == len(records(text))
     rows = all_rows(server.database)
@@ -71,29 +69,24 @@ def assert_valid(server: Server, text: str) -> None:
 
 
 def assert_all_old(server: Server) -> None:
-    """See that nobody was reset."""
+    """Check that no user was reset."""
     assert_valid(server, "")
 
 
 def all_rows(database: Database) -> dict[str, dict[str, object]]:
     """Return all columns of all users, by name."""
-    with database.connect() as connection:
-        cursor = connection.cursor()
-        cursor.execute("SELECT * FROM zato_sso_user")
-        columns = [column[0] for column in cursor.description]
-        rows = [dict(zip(columns, row, strict=True)) for row in cursor.fetchall()]
-    return {str(row["username"]): row for row in rows}
+    return {row["username"]: row for row in database.rows("zato_sso_user")}
 
 
 def listed(*usernames: str) -> Path:
-    """Write a list of usernames into the current directory."""
+    """Write a list of usernames to the current directory."""
     path = Path("users.txt")
     path.write_text("".join(f"{username}\n" for username in usernames))
     return path
 
 
 def assert_refused(server: Server, done: Result, exit_code: int, *words: str) -> None:
-    """See one line on stderr that has `words`, nothing on stdout, no new file, and nobody reset."""
+    """Check for one error line with `words`, no output, and no user that was reset."""
     assert (done.exit_code, done.stdout) == (exit_code, ""), done.stderr
     assert re.fullmatch("Error: .+\n", done.stderr)
     assert done.stderr[:-1].isprintable()

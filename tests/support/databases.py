@@ -1,11 +1,11 @@
-"""Real databases for tests, reached without any of the project's own code."""
+"""Real databases for tests, accessed without the project's own code."""
 
 import os
 import re
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,7 @@ import pytest
 import zato_sso_reset
 
 PASSWORD = "z@to/p:w"
-"""What the servers' users have: with all that a URL would trip over."""
+"""The password of the database users, with characters that are special in a URL."""
 
 SCHEMA = Path(zato_sso_reset.__file__).parent / "services" / "templates" / "schema.sql"
 
@@ -39,12 +39,31 @@ DIALECTS = {
         r"CREATE INDEX zato_u_alln_idx.*\n": "",  # too long for an index
     },
 }
-"""How each database says what SQLite's tables say."""
+"""Replacements that translate the schema from SQLite's dialect."""
+
+_ADMINS = {"postgresql": "postgres", "mysql": "root"}
+
+_DROP = {
+    "postgresql": ("DROP DATABASE IF EXISTS {0} WITH (FORCE)", "DROP ROLE IF EXISTS {0}"),
+    "mysql": ("DROP DATABASE IF EXISTS {0}", "DROP USER IF EXISTS {0}@127.0.0.1, {0}@localhost"),
+}
+
+_CREATE = {
+    "postgresql": (
+        "CREATE ROLE {0} LOGIN PASSWORD '{1}'",
+        "CREATE DATABASE {0} OWNER {0} TEMPLATE template0 ENCODING 'UTF8'",
+    ),
+    "mysql": (
+        "CREATE DATABASE {0} CHARACTER SET utf8mb4",
+        "CREATE USER {0}@127.0.0.1 IDENTIFIED BY '{1}', {0}@localhost IDENTIFIED BY '{1}'",
+        "GRANT ALL ON {0}.* TO {0}@127.0.0.1, {0}@localhost",
+    ),
+}
 
 
 @dataclass(frozen=True)
 class Database:
-    """A database and how to reach it as the user that the server uses."""
+    """A database, with the address and user that the server uses."""
 
     engine: str
     name: str
@@ -65,20 +84,24 @@ class Database:
 
     def row(self, username: str) -> dict[str, Any]:
         """Return all columns of a user."""
+        [row] = [row for row in self.rows("zato_sso_user") if row["username"] == username]
+        return row
+
+    def rows(self, table: str) -> list[dict[str, Any]]:
+        """Return all columns of all rows of a table."""
         with self.connect() as connection:
             cursor = connection.cursor()
-            cursor.execute("SELECT * FROM zato_sso_user WHERE username = " + _quoted(username))
-            rows = cursor.fetchall()
-            assert len(rows) == 1, f"{len(rows)} rows of {username}"
-            return dict(zip((column[0] for column in cursor.description), rows[0], strict=True))
+            cursor.execute(f"SELECT * FROM {table}")
+            names = [column[0] for column in cursor.description]
+            return [dict(zip(names, row, strict=True)) for row in cursor.fetchall()]
 
     def dump(self, table: str) -> list[tuple[Any, ...]]:
-        """Return all rows of a table."""
+        """Return all rows of a table, by id."""
         return self.run(f"SELECT * FROM {table} ORDER BY id")
 
 
 _made: set[Database] = set()
-"""Whose tables are as `make_tables` makes them."""
+"""The databases whose tables are unchanged since `make_tables`."""
 
 
 def run(connection: Any, statement: str, *parameters: object) -> list[tuple[Any, ...]]:
@@ -92,82 +115,56 @@ def run(connection: Any, statement: str, *parameters: object) -> list[tuple[Any,
     return list(cursor.fetchall()) if cursor.description else []
 
 
-def _quoted(text: str) -> str:
-    return "'" + text.replace("'", "''") + "'"
-
-
 def _connect(database: Database, *, admin: bool) -> Any:
     if database.engine == "sqlite":
         return sqlite3.connect(database.name, isolation_level=None, timeout=30)
+    options: dict[str, Any] = {
+        "host": database.host,
+        "port": database.port,
+        "user": _ADMINS[database.engine] if admin else database.user,
+        "password": "" if admin else PASSWORD,
+        "autocommit": True,
+        "connect_timeout": 5,
+    }
     if database.engine == "postgresql":
-        return psycopg.connect(
-            host=database.host,
-            port=database.port,
-            user="postgres" if admin else database.user,
-            password=None if admin else PASSWORD,
-            dbname=database.name,
-            autocommit=True,
-            connect_timeout=5,
-        )
-    return pymysql.connect(
-        host=database.host,
-        port=database.port,
-        user="root" if admin else database.user,
-        password="" if admin else PASSWORD,
-        database=database.name,
-        autocommit=True,
-        connect_timeout=5,
-        client_flag=pymysql.constants.CLIENT.MULTI_STATEMENTS,
-    )
+        return psycopg.connect(dbname=database.name, **options)
+    flags = pymysql.constants.CLIENT.MULTI_STATEMENTS
+    return pymysql.connect(database=database.name, client_flag=flags, **options)
 
 
 def postgresql(worker: str) -> Database:
-    """Return a new, empty database on the local PostgreSQL, owned by a user of its own."""
-    name = f"zato_test_{worker}"
-    admin = Database("postgresql", "postgres", "127.0.0.1", 5432)
-    try:
-        with admin.connect(admin=True) as connection:
-            run(connection, f"DROP DATABASE IF EXISTS {name} WITH (FORCE)")
-            run(connection, f"DROP ROLE IF EXISTS {name}")
-            run(connection, f"CREATE ROLE {name} LOGIN PASSWORD '{PASSWORD}'")
-            run(connection, f"CREATE DATABASE {name} OWNER {name} TEMPLATE template0 ENCODING 'UTF8'")
-    except psycopg.OperationalError as error:
-        unreachable("PostgreSQL at 127.0.0.1:5432 as postgres", error)
-    return Database("postgresql", name, "127.0.0.1", 5432, name)
+    """Create an empty database on the local PostgreSQL, owned by a new user."""
+    return _create("postgresql", f"zato_test_{worker}", 5432)
 
 
 def mysql(worker: str, port: int = 3306) -> Database:
-    """Return a new, empty database on a MariaDB of this machine, with a user of its own."""
-    name = f"zato_test_{worker}"
-    admin = Database("mysql", "mysql", "127.0.0.1", port)
+    """Create an empty database on a MariaDB of this machine, with a new user."""
+    return _create("mysql", f"zato_test_{worker}", port)
+
+
+def _create(engine: str, name: str, port: int) -> Database:
+    database = Database(engine, name, "127.0.0.1", port, name)
     try:
-        with admin.connect(admin=True) as connection:
-            run(connection, f"DROP DATABASE IF EXISTS {name}")
-            run(connection, f"CREATE DATABASE {name} CHARACTER SET utf8mb4")
-            for host in ("127.0.0.1", "localhost"):
-                run(connection, f"DROP USER IF EXISTS {name}@{host}")
-                run(connection, f"CREATE USER {name}@{host} IDENTIFIED BY '{PASSWORD}'")
-                run(connection, f"GRANT ALL ON {name}.* TO {name}@{host}")
-    except pymysql.err.OperationalError as error:
-        unreachable(f"MariaDB at 127.0.0.1:{port} as root", error)
-    return Database("mysql", name, "127.0.0.1", port, name)
+        _administer(database, [*_DROP[engine], *_CREATE[engine]])
+    except (psycopg.OperationalError, pymysql.err.OperationalError) as error:
+        unreachable(f"{engine} at 127.0.0.1:{port} as {_ADMINS[engine]}", error)
+    return database
 
 
 def drop(database: Database) -> None:
     """Remove a database and its user."""
-    if database.engine == "postgresql":
-        admin = Database("postgresql", "postgres", database.host, database.port)
-        admin.run(f"DROP DATABASE {database.name} WITH (FORCE)", admin=True)
-        admin.run(f"DROP ROLE {database.name}", admin=True)
-        return
-    database.run(f"DROP DATABASE {database.name}", admin=True)
-    admin = Database("mysql", "mysql", database.host, database.port)
-    for host in ("127.0.0.1", "localhost"):
-        admin.run(f"DROP USER {database.user}@{host}", admin=True)
+    _administer(database, _DROP[database.engine])
+
+
+def _administer(database: Database, statements: Iterable[str]) -> None:
+    admin = replace(database, name={"postgresql": "postgres", "mysql": "mysql"}[database.engine])
+    with admin.connect(admin=True) as connection:
+        for statement in statements:
+            run(connection, statement.format(database.name, PASSWORD))
 
 
 def make_tables(database: Database) -> None:
-    """Make the SSO tables empty: those of the quickstart, in the words of the database."""
+    """Create or empty the SSO tables, with the schema of the quickstart in the database's dialect."""
     script = SCHEMA.read_text()
     tables = re.findall(r"CREATE TABLE (\w+)", script)[::-1]
     for pattern, replacement in DIALECTS[database.engine].items():
@@ -184,7 +181,7 @@ def make_tables(database: Database) -> None:
 
 
 def make_3_0(database: Database) -> None:
-    """Take from the tables what a Zato 3.0 does not have yet."""
+    """Remove the columns and tables that Zato 3.0 lacks."""
     for column in ("is_totp_enabled", "totp_key", "totp_label"):
         database.run(f"ALTER TABLE zato_sso_user DROP COLUMN {column}")
     for table in ("zato_sso_password_reset", "zato_sso_linked_auth"):
@@ -192,7 +189,7 @@ def make_3_0(database: Database) -> None:
 
 
 def unreachable(what: str, error: Exception) -> None:
-    """Skip a test that needs a database server; in CI, where it has to be there, fail."""
+    """Skip a test because something is missing; fail in CI, where everything must be available."""
     reason = f"no {what}: {type(error).__name__}"
     if os.environ.get("CI") == "true":
         pytest.fail(reason)

@@ -1,4 +1,4 @@
-"""Servers on which a command fails."""
+"""Faults in servers, on which a command fails."""
 
 from pathlib import Path
 
@@ -7,11 +7,11 @@ from tests.support.servers import Server
 
 
 def nothing(_server: Server) -> None:
-    """Leave all as it is."""
+    """Change nothing."""
 
 
 def no_password_is_taken(server: Server) -> None:
-    """Ask for more than a generated password has."""
+    """Require a longer password than the generated ones."""
     server.override("[password]\nmin_length = 99\n")
 
 
@@ -21,10 +21,10 @@ def no_database(server: Server) -> None:
 
 
 def no_expiry(server: Server) -> None:
-    """Have a setting that is no number."""
+    """Set an expiry that is not a number."""
     server.edit("sso.conf", "password", expiry="many")
 
 
 def malformed_url(server: Server) -> None:
-    """Have a URL that is none, with a password in it."""
+    """Set a malformed URL that contains a password."""
     server.override(f'[sql]\nurl = "{PASSWORD}"\n')

@@ -1,4 +1,4 @@
-"""A process with less than it would like, for a while."""
+"""Temporary limits of this process."""
 
 import os
 import resource
@@ -9,12 +9,12 @@ from pathlib import Path
 import pytest
 
 NOBODY = 65534
-"""A user that has nothing."""
+"""A user id without rights."""
 
 
 @contextmanager
 def size_limit(size: int) -> Iterator[None]:
-    """Let no file of this process grow beyond `size` bytes, as on a disk that is full."""
+    """Limit the files of this process to `size` bytes, as on a full disk."""
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (size, before[1]))
     try:
@@ -25,7 +25,7 @@ def size_limit(size: int) -> Iterator[None]:
 
 @contextmanager
 def without_privileges() -> Iterator[None]:
-    """Be a user whom permissions bind, which root is not."""
+    """Become a user without root's rights."""
     if os.geteuid() != 0:
         yield
         return
@@ -38,7 +38,7 @@ def without_privileges() -> Iterator[None]:
 
 @contextmanager
 def in_no_directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
-    """Be in a directory that was removed."""
+    """Change to a directory that is then removed."""
     gone = Path("gone").absolute()
     gone.mkdir()
     with monkeypatch.context() as context:

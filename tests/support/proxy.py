@@ -1,20 +1,19 @@
-"""A TCP proxy in front of a database server that does harm to one message, once it is armed."""
+"""A TCP proxy in front of a database server, which manipulates a message once it is armed."""
 
 import contextlib
 import socket
 import threading
-from types import TracebackType
 
 NONSENSE = b"\x01\x00\x00\x01\xff"
-"""To a MySQL client an error without a code; to a PostgreSQL client no message at all."""
+"""For a MySQL client, an error without a code; for a PostgreSQL client, not a message."""
 
 
 class Proxy:
-    """Forwards a local port to another; `arm` says what befalls the next message from a client.
+    """Forwards a local port to another; `arm` sets the fault for the next message from a client.
 
-    `cut`: it is lost, and the connection with it. `lose-answer`: it arrives; the answer is lost, and
-    the connection with it. `garble-answer`: it arrives; the answer becomes nonsense. `hold`: it is kept
-    until `release`, and the server's connection stays.
+    `cut` drops the message and the connection; `lose-answer` drops the answer and the connection;
+    `garble-answer` replaces the answer with nonsense. `hold` keeps the message until `release`, with the
+    server's connection open.
     """
 
     def __init__(self, port: int) -> None:
@@ -28,11 +27,11 @@ class Proxy:
         self._threads: list[threading.Thread] = []
 
     def arm(self, harm: str, at: bytes = b"") -> None:
-        """Do this to the next message that has `at` in it, once what was armed before is done."""
+        """Set a fault for the next message that contains `at`, after those that were armed before."""
         self._armed.append((harm, at))
 
     def release(self) -> None:
-        """Send on what was held."""
+        """Send the held messages."""
         for server, data in self._held:
             server.sendall(data)
 
@@ -40,9 +39,7 @@ class Proxy:
         self._start(self._accept)
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *_: object) -> None:
         for each in self._sockets:
             with contextlib.suppress(OSError):
                 each.shutdown(socket.SHUT_RDWR)

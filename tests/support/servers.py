@@ -1,4 +1,4 @@
-"""Server directories for tests, and an independent reading of what they hold."""
+"""Server directories for tests, and independent checks of their passwords."""
 
 import atexit
 import functools
@@ -21,10 +21,10 @@ from tests.support.databases import PASSWORD, Database, run
 from zato_sso_reset.services.quickstart import create_server
 
 OLD = "Old-Password.1"
-"""What every user has before a reset."""
+"""The password of every user before a reset."""
 
 ROUNDS = 1000
-"""Few enough for a test; one test a scheme has the real ones."""
+"""Few, so that tests are fast; one test per scheme uses the real number."""
 
 STOCK = Path(__file__).parents[3] / "shared" / "stock-zato-3.3"
 
@@ -45,7 +45,7 @@ class Server:
         return self.path / "config" / "repo"
 
     def edit(self, file: str, section: str, **values: str) -> None:
-        """Set keys of a section of an INI file; the text after `=` is taken as it is."""
+        """Set keys of a section of an INI file, to values as they are written there."""
         path = self.repo / file
         text = path.read_text()
         for key, value in values.items():
@@ -68,16 +68,16 @@ class Server:
         return Fernet(self.key).encrypt(text.encode()).decode()
 
     def opens(self, username: str, password: str) -> bool:
-        """Tell whether a stock server would take `password`, as far as the hash goes."""
+        """Return whether a stock server would verify `password`."""
         return self._verifies(password, self.database.row(username)["password"])
 
     def settle(self) -> None:
-        """Wait for what a killed process has sent: a COMMIT may still be on its way."""
+        """Wait for a COMMIT of a killed process that may still be on its way."""
         if self.database.engine != "sqlite":
             self.database.run("SELECT id FROM zato_sso_user FOR UPDATE")
 
     def opened_by(self, passwords: Mapping[str, str]) -> set[str]:
-        """Return which of these usernames a stock server would take these passwords of."""
+        """Return the users whose password, of these, a stock server would verify."""
         rows = self.database.run("SELECT username, password FROM zato_sso_user")
         return {name for name, stored in rows if self._verifies(passwords.get(name, ""), stored)}
 
@@ -88,19 +88,14 @@ class Server:
 
 
 def quick_server(path: Path, database: Database | None = None) -> Server:
-    """Make a server with the users of `USERS`, on SQLite or on `database`, whose tables are empty."""
+    """Create a server with `USERS`, on SQLite or on `database`, whose tables are empty."""
     shutil.copytree(_sqlite_server().path, path)
     server = Server(path, _sqlite_server().key, database or Database("sqlite", str(path / "zato.db")))
     server.edit("server.conf", "odb", db_name=f'"{server.database.name}"')
     if database:
-        server.edit(
-            "server.conf",
-            "odb",
-            engine={"postgresql": "postgresql+pg8000", "mysql": "mysql+pymysql"}[database.engine],
-            host=database.host,
-            port=str(database.port),
-            username=database.user,
-        )
+        engine = {"postgresql": "postgresql+pg8000", "mysql": "mysql+pymysql"}[database.engine]
+        address = {"host": database.host, "port": str(database.port), "username": database.user}
+        server.edit("server.conf", "odb", engine=engine, **address)
         server.edit("secrets.conf", "zato", **{"server_conf.odb.password": server.seal(PASSWORD)})
         _insert_users(server)
     return server
@@ -108,7 +103,7 @@ def quick_server(path: Path, database: Database | None = None) -> Server:
 
 @functools.cache
 def _sqlite_server() -> Server:
-    """Make the server that others are copies of, once a process."""
+    """Create the server that others are copied from, once per process."""
     folder = Path(tempfile.mkdtemp())
     atexit.register(shutil.rmtree, folder)
     path = create_server(folder / "server1", "user1")
@@ -120,9 +115,8 @@ def _sqlite_server() -> Server:
 
 
 def _key(path: Path) -> str:
-    match = re.search(r"^key1=(.+)$", (path / "config" / "repo" / "secrets.conf").read_text(), re.MULTILINE)
-    assert match
-    return match[1]
+    [key] = re.findall(r"(?m)^key1=(.+)$", (path / "config" / "repo" / "secrets.conf").read_text())
+    return str(key)
 
 
 @functools.cache
@@ -177,24 +171,18 @@ def _insert(
     values: dict[str, object] = {
         "id": user_id,
         "user_id": f"zusr{user_id}",
-        "is_active": True,
-        "is_internal": False,
-        "is_super_user": False,
-        "is_locked": False,
+        **dict.fromkeys(("is_active", "password_is_set"), True),
+        **dict.fromkeys(("is_internal", "is_super_user", "is_locked", "password_must_change"), False),
+        "is_totp_enabled": False,
+        **dict.fromkeys(("approval_status_mod_time", "password_last_set", "sign_up_time"), str(now)),
         "creation_ctx": "null",
         "approval_status": "approved",
-        "approval_status_mod_time": str(now),
         "approval_status_mod_by": "auto",
         "username": username,
         "password": columns.get("password") or server.seal(_hash_of_old()),
-        "password_is_set": True,
-        "password_must_change": False,
-        "password_last_set": str(now),
         "password_expiry": str(now + timedelta(days=100)),
         "sign_up_status": "final",
-        "sign_up_time": str(now),
         "sign_up_confirm_token": f"cli.{user_id}",
-        "is_totp_enabled": False,
         **columns,
     }
     placeholders = ", ".join(["%s"] * len(values))
@@ -203,7 +191,7 @@ def _insert(
 
 
 def stock_server(path: Path) -> Server:
-    """Copy the directory that a stock Zato 3.3 made, with its database."""
+    """Copy a directory that a stock Zato 3.3 created, with its database."""
     shutil.copytree(STOCK / "server1", path)
     for file in (path, *path.rglob("*")):
         file.chmod(0o700)

@@ -1,4 +1,4 @@
-"""A syslog for tests, on a real socket, and an independent reading of its lines."""
+"""A syslog for tests, on a real socket, with an independent parser of its lines."""
 
 import json
 import re
@@ -20,7 +20,7 @@ _FIELD = re.compile(r'([a-z_]+)=([0-9]+|"(?:[^"\\]|\\.)*")(?: |$)')
 
 @dataclass(frozen=True)
 class AuditLine:
-    """A line, and the bytes it came in."""
+    """An audit line, parsed, and its raw text."""
 
     severity: int
     pid: int
@@ -32,7 +32,7 @@ class AuditLine:
 
 
 def fields_of(text: str) -> dict[str, Any]:
-    """Read `name=value` fields, which are all there is, each once."""
+    """Parse `name=value` fields, with nothing else and no name twice."""
     assert _FIELD.sub("", text) == ""
     found = [(match[1], json.loads(match[2])) for match in _FIELD.finditer(text)]
     assert len(dict(found)) == len(found)
@@ -40,38 +40,34 @@ def fields_of(text: str) -> dict[str, Any]:
 
 
 class Listener:
-    """Takes lines."""
+    """Receives lines."""
 
     def __init__(self, end: socket.socket) -> None:
         self.end = end
         end.settimeout(0)
 
     def lines(self) -> list[AuditLine]:
-        """Return what came since the last time."""
-        return list(self._take())
+        """Return the lines received since the last call."""
+        lines = []
+        with suppress(BlockingIOError):
+            while data := self.end.recv(65536):
+                match = _LINE.fullmatch(data)
+                assert match, data
+                facility, severity = divmod(int(match[1]), 8)
+                assert facility == AUTHPRIV
+                text = match[3].decode()
+                lines.append(AuditLine(severity, int(match[2]), fields_of(text), text))
+        return lines
 
     def line(self) -> AuditLine:
-        """Return what came since the last time, which is one line."""
+        """Return the only line received since the last call."""
         [line] = self.lines()
         return line
-
-    def _take(self) -> Iterator[AuditLine]:
-        while True:
-            try:
-                data = self.end.recv(65536)
-            except BlockingIOError:
-                return
-            match = _LINE.fullmatch(data)
-            assert match, data
-            facility, severity = divmod(int(match[1]), 8)
-            assert facility == AUTHPRIV
-            text = match[3].decode()
-            yield AuditLine(severity, int(match[2]), fields_of(text), text)
 
 
 @contextmanager
 def unix_listener(path: Path) -> Iterator[Listener]:
-    """Listen where a machine's own syslog does."""
+    """Listen on a Unix socket, as a machine's own syslog does."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
         end.bind(str(path))
         yield Listener(end)
@@ -79,17 +75,17 @@ def unix_listener(path: Path) -> Iterator[Listener]:
 
 @contextmanager
 def udp_listener(family: int = socket.AF_INET) -> Iterator[tuple[Listener, int]]:
-    """Listen where a distant syslog does."""
+    """Listen on a UDP port, as a remote syslog does."""
     with socket.socket(family, socket.SOCK_DGRAM) as end:
         try:
             end.bind(("::1" if family == socket.AF_INET6 else "127.0.0.1", 0))
         except OSError as error:
-            pytest.skip(f"a machine without this: {error.strerror}")
+            pytest.skip(f"not available: {error.strerror}")
         yield Listener(end), end.getsockname()[1]
 
 
 def fill(path: Path) -> None:
-    """Send lines to a syslog that reads none, until it takes no more."""
+    """Send lines to a syslog that reads none, until it accepts no more."""
     with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as end:
         end.settimeout(0)
         end.connect(str(path))

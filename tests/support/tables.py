@@ -1,4 +1,4 @@
-"""Tables of values that several tests go through."""
+"""Invalid values that several tests use."""
 
 NOT_DAYS = (
     *("0", "-1", "2.5", "1e3", "0x10", "", " 2 ", "2\n", "+5", "1_000", "007", "x", "\udcff"),
@@ -13,4 +13,4 @@ LITERAL_USERNAMES = (
     *("' OR 1=1 --", "%", "_____", "user_", "user1;", "*"),
     *("user1 ", " user1", "use\N{COMBINING ACUTE ACCENT}r1"),
 )
-"""Usernames that nobody has: `user1` would be found if SQL, a pattern or normalisation were at work."""
+"""Names of no user, which SQL, a pattern or normalisation would match with `user1`."""
