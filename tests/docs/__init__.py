@@ -1,1 +1,1 @@
-"""What the documentation and the benchmarks promise."""
+"""The documentation, the man pages and the benchmarks."""

@@ -1,4 +1,4 @@
-"""What the benchmarks compare with: it must do what it is said to do."""
+"""The benchmarks' script and measurements do what their documentation says."""
 
 import runpy
 import subprocess
@@ -14,36 +14,31 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 measure: Callable[..., list[list[Any]]] = runpy.run_path(str(BENCHMARKS / "measure.py"))["measure"]
 
 
-class TestHandwrittenScript:
-    """The script that a reset is measured against."""
+def test_handwritten_script_resets_the_password(sqlite_server: Server) -> None:
+    """A stock server would accept the password that the script prints."""
+    argv = (sys.executable, BENCHMARKS / "handwritten.py", sqlite_server.path, "user1")
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
 
-    def test_resets_the_password(self, sqlite_server: Server) -> None:
-        """A stock server would take what it prints."""
-        argv = (sys.executable, BENCHMARKS / "handwritten.py", sqlite_server.path, "user1")
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
-
-        printed = LINE.fullmatch(done.stdout)
-        assert printed
-        assert sqlite_server.opens("user1", printed["password"])
+    printed = LINE.fullmatch(done.stdout)
+    assert printed
+    assert sqlite_server.opens("user1", printed["password"])
 
 
-class TestMeasure:
-    """The costs of commands that are run in turn."""
+def test_commands_are_measured_in_turn(tmp_path: Path) -> None:
+    """Each round runs every command once, and the warm-up round is not counted."""
+    log = tmp_path / "log"
+    commands = [("/bin/sh", "-c", f"printf {letter} >>{log}") for letter in "ab"]
+    costs = measure(*commands, rounds=2)
 
-    def test_is_in_order(self, tmp_path: Path) -> None:
-        """Each round runs every command once, and the round that warms up is not counted."""
-        log = tmp_path / "log"
-        commands = [("/bin/sh", "-c", f"printf {letter} >>{log}") for letter in "ab"]
-        costs = measure(*commands, rounds=2)
+    assert log.read_text() == "ababab"
+    assert [len(each) for each in costs] == [2, 2]
 
-        assert log.read_text() == "ababab"
-        assert [len(each) for each in costs] == [2, 2]
 
-    def test_tells_what_a_command_took(self) -> None:
-        """Waiting is no work, and memory is the command's own."""
-        code = "import time; block = b'x' * 2**26; time.sleep(0.2)"
-        [[cost]] = measure((sys.executable, "-c", code), rounds=1)
+def test_costs_are_those_of_the_command() -> None:
+    """Waiting costs no CPU, and memory is that of the command alone."""
+    code = "import time; block = b'x' * 2**26; time.sleep(0.2)"
+    [[cost]] = measure((sys.executable, "-c", code), rounds=1)
 
-        assert cost.wall > 0.2
-        assert cost.cpu < cost.wall
-        assert 64 < cost.memory < 128
+    assert cost.wall > 0.2
+    assert cost.cpu < cost.wall
+    assert 64 < cost.memory < 128

@@ -1,4 +1,4 @@
-"""docs/operations.md: every block of it is run as it stands."""
+"""docs/operations.md: every block is run exactly as printed."""
 
 import json
 import os
@@ -20,12 +20,12 @@ BLOCKS = {
     section.partition("\n")[0]: re.findall(r"^```(\w+)\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
     for section in PAGE.split("\n## ")[1:]
 }
-"""What stands in fences, with its language, by the heading above."""
+"""The fenced blocks, each with its language, by heading."""
 
 
 @pytest.fixture
 def server(tmp_path: Path) -> Server:
-    """`~/env/qs-1/server1`, where user1 is locked out and somebody else has a session of user1's."""
+    """`~/env/qs-1/server1`, where user1 is locked out, and somebody else has a session of user1."""
     for name in ("server2", "server1"):
         server = quick_server(tmp_path / "env" / "qs-1" / name)
         insert_user(server, 99, "admin1", {"is_super_user": True})
@@ -35,7 +35,7 @@ def server(tmp_path: Path) -> Server:
 
 
 def run(script: str, server: Server) -> str:
-    """Run a script as the page has it, and return its stdout; it has to end with 0."""
+    """Run a script of the page, which must end with 0, and return its stdout."""
     home = server.path.parents[2]
     env = {"HOME": str(home), "PATH": f"{ZATO.parent}{os.pathsep}{os.environ['PATH']}", AUDIT: "false"}
     argv = ["bash", "-euo", "pipefail", "-c", script]
@@ -45,14 +45,14 @@ def run(script: str, server: Server) -> str:
 
 
 def block(heading: str, language: str = "sh") -> str:
-    """Return the one block below a heading."""
+    """Return the only block below a heading."""
     [(found, text)] = BLOCKS[heading]
     assert found == language
     return str(text)
 
 
 def user(server: Server) -> tuple[bool, bool, bool, int]:
-    """Return whether user1 is locked, has TOTP on and must change the password, and the sessions."""
+    """Return whether user1 is locked, has TOTP and must change the password; and the number of sessions."""
     row = server.database.row("user1")
     flags = (bool(row[name]) for name in ("is_locked", "is_totp_enabled", "password_must_change"))
     [(sessions,)] = server.database.run("SELECT count(*) FROM zato_sso_session WHERE user_id = 1")
@@ -61,7 +61,7 @@ def user(server: Server) -> tuple[bool, bool, bool, int]:
 
 
 def test_every_block_is_run() -> None:
-    """No heading of the page is without a test here."""
+    """Each heading of the page with a block has a test here."""
     assert list(BLOCKS) == [
         "The owner is locked out",
         "Somebody else may be in an account",
@@ -75,7 +75,7 @@ def test_every_block_is_run() -> None:
 
 
 def test_owner_is_locked_out(server: Server) -> None:
-    """Nothing is in the owner's way any more, and the session goes on."""
+    """The owner can log in, and the session stays open."""
     printed = run(block("The owner is locked out"), server)
 
     assert "locked" in printed
@@ -84,7 +84,7 @@ def test_owner_is_locked_out(server: Server) -> None:
 
 
 def test_somebody_else_in_an_account(server: Server) -> None:
-    """The session is gone, and the last line says that none is open."""
+    """The session is closed, and the last line shows no open session."""
     printed = run(block("Somebody else may be in an account"), server)
 
     assert not server.opens("user1", OLD)
@@ -93,7 +93,7 @@ def test_somebody_else_in_an_account(server: Server) -> None:
 
 
 def test_somebody_else_in_the_server(server: Server) -> None:
-    """Each approved user has one of the passwords in the files, which are private."""
+    """Each approved user has a password from the files, which are private."""
     run(block("Somebody else may be in the whole server"), server)
 
     files = [Path("admin1.txt"), Path("passwords.jsonl")]
@@ -107,7 +107,7 @@ def test_somebody_else_in_the_server(server: Server) -> None:
 
 
 def test_temporary_password(server: Server) -> None:
-    """It lasts two months, and has to be changed."""
+    """The password lasts two months and must be changed."""
     run(block("A temporary password"), server)
 
     [(days,)] = server.database.run(
@@ -118,7 +118,7 @@ def test_temporary_password(server: Server) -> None:
 
 
 def test_same_password_on_two_servers(server: Server) -> None:
-    """Both take it, though nobody has seen it."""
+    """Both servers have a new password."""
     second = Database("sqlite", str(server.path.parent / "server2" / "zato.db"))
     assert run(block("The same password on two servers"), server) == "Changed password for user `user1`\n"
 
@@ -127,23 +127,18 @@ def test_same_password_on_two_servers(server: Server) -> None:
 
 
 def test_weak_hashes(server: Server) -> None:
-    """Those that cost less than the server's setting are listed."""
+    """Users whose hash costs less than the server's setting are listed."""
     server.edit("sso.conf", "hash_secret", rounds="2000")
     run("zato sso reset-user-password ~/env/qs-1/server1 user1", server)
 
     run(block("Whose hashes are too weak"), server)
 
-    assert set(Path("weak.txt").read_text().split()) == {
-        "locked1",
-        "pending1",
-        "MixedCase",
-        "changing1",
-        "admin1",
-    }
+    weak = set(Path("weak.txt").read_text().split())
+    assert weak == {"locked1", "pending1", "MixedCase", "changing1", "admin1"}
 
 
 def test_ansible(server: Server) -> None:
-    """The task's arguments, with Ansible's variable filled in, make the file that `creates` waits for."""
+    """The task's arguments, with Ansible's variable filled in, create the file that `creates` names."""
     task = block("Ansible", "yaml").replace("{{ ansible_env.HOME }}", str(server.path.parents[2]))
     arguments = re.findall(r"^      - \"?(.*?)\"?$", task, re.MULTILINE)
     creates = re.findall(r"creates: \"(.*)\"", task)
@@ -154,7 +149,7 @@ def test_ansible(server: Server) -> None:
 
 
 def test_cron(server: Server) -> None:
-    """What follows the five fields of time lists whose password expires."""
+    """The command after the five fields of time lists users whose password expires."""
     server.database.run("UPDATE zato_sso_user SET password_expiry = '2020-01-02 03:04:05' WHERE id = 1")
     command = block("cron", "cron").split(maxsplit=5)[5]
 

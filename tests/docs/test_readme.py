@@ -1,4 +1,4 @@
-"""README and docs say what the code does."""
+"""README and docs match the code."""
 
 import re
 import subprocess
@@ -28,10 +28,10 @@ def exit_codes(table: str) -> set[int]:
 
 
 class TestReadme:
-    """What a newcomer reads first."""
+    """Help texts, commands and tables."""
 
-    def test_help_is_the_real_one(self, invoke: Callable[..., Result]) -> None:
-        """The help text stands in the README as the command prints it."""
+    def test_help_matches_the_command(self, invoke: Callable[..., Result]) -> None:
+        """The help texts are those that the commands print."""
         pages = ("README.md", "docs/one-user.md", "docs/bulk.md", "docs/status.md")
         texts = [text for page in pages for text in HELP.finditer(read(page))]
 
@@ -40,8 +40,8 @@ class TestReadme:
             assert text["text"] == invoke(*text["arguments"].split(), terminal_width=78).stdout
 
     @pytest.mark.parametrize("session", ["demo", "tests"])
-    def test_sessions_of_its_commands_are_there(self, session: str) -> None:
-        """The two commands run sessions that the noxfile has."""
+    def test_sessions_exist(self, session: str) -> None:
+        """The two commands run sessions of the noxfile."""
         assert (
             f"\n    python3 -m venv .venv && .venv/bin/pip install -q nox && .venv/bin/nox -s {session}\n"
             in read("README.md")
@@ -49,8 +49,8 @@ class TestReadme:
         assert re.search(rf"^def {session}\(", read("noxfile.py"), re.MULTILINE)
 
     @pytest.mark.parametrize("document", ["README.md", "docs/exit-codes.md"])
-    def test_exit_codes_are_all_there(self, document: str) -> None:
-        """The tables have the codes of all errors, and no other."""
+    def test_exit_codes_are_complete(self, document: str) -> None:
+        """The tables have the codes of all errors, and no others."""
         documented = exit_codes(read(document)) - {0, 1}  # 1 is Click's own
 
         assert documented == {
@@ -59,19 +59,15 @@ class TestReadme:
             if isinstance(kind, type) and hasattr(kind, "exit_code")
         }
 
-    def test_overrides_are_all_documented(self) -> None:
-        """The table of `sso.toml` has each section and key."""
+    def test_overrides_are_documented(self) -> None:
+        """The table of `sso.toml` has all sections and keys."""
         rows = re.findall(r"^\| `\[(\w+)\]` \| (.+) \|$", read("docs/configuration.md"), re.MULTILINE)
 
         assert {section: set(re.findall(r"`(\w+)`", keys)) for section, keys in rows} == OVERRIDES
 
-
-class TestTestsOfTheDocs:
-    """The tests that the pages on security and faults name."""
-
     @pytest.mark.parametrize("page", ["docs/security.md", "docs/faults.md"])
     def test_named_tests_exist(self, page: str) -> None:
-        """Each name leads to a file or folder that is there."""
+        """Each test that the page names is an existing file or folder."""
         named = re.findall("`(tests/[^`]+)`", read(page))
 
         assert named
@@ -79,7 +75,7 @@ class TestTestsOfTheDocs:
 
 
 class TestPluginOfTheDocs:
-    """The plugin of `docs/plugins.md`, as it stands there."""
+    """The plugin of `docs/plugins.md`."""
 
     @pytest.fixture
     def installed(self, tmp_path: Path) -> Path:

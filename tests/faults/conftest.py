@@ -1,8 +1,10 @@
 """Fixtures for fault tests: interrupted processes, and checks of the account afterwards."""
 
 import os
+import shutil
 import signal
 import subprocess
+import tempfile
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
@@ -46,6 +48,7 @@ class Running:
         return self.process.returncode, stdout, stderr
 
 
+Done = Result | CompletedProcess[str]
 Invoke = Callable[..., Result]
 Process = Callable[..., CompletedProcess[str]]
 Refuse = Callable[..., str]
@@ -79,6 +82,18 @@ def start_bulk() -> Start:
         return start_struck(arguments, strike, batch="2", **options)
 
     return run
+
+
+@pytest.fixture
+def open_server() -> Iterator[Server]:
+    """A server that every user can read and write, unlike those in pytest's folders."""
+    base = Path(tempfile.mkdtemp())
+    server = quick_server(base / "server1")
+    server.override("[password]\nexpiry = 90\n")
+    for path in (base, *base.rglob("*")):
+        path.chmod(0o777)
+    yield server
+    shutil.rmtree(base)
 
 
 @dataclass
@@ -169,20 +184,24 @@ def one_line(stderr: str) -> bool:
     return stderr.startswith("Error: ") and stderr.count("\n") == 1
 
 
-def check_refusal(done: "Result | CompletedProcess[str]", exit_code: int) -> None:
+def exit_code(done: Done) -> int:
+    """Return the exit code of a command that ran in this process or in another one."""
+    return done.exit_code if isinstance(done, Result) else done.returncode
+
+
+def check_refusal(done: Done, expected: int) -> None:
     """Check the exit code, an empty stdout, and one printable line without secrets on stderr."""
-    code = done.exit_code if isinstance(done, Result) else done.returncode
-    assert (code, done.stdout) == (exit_code, ""), done.stderr
+    assert (exit_code(done), done.stdout) == (expected, ""), done.stderr
     assert one_line(done.stderr), done.stderr
     assert done.stderr[:-1].isprintable()
     assert len(done.stderr) < 600
     assert SECRET not in done.stderr
 
 
-def _refuse(run: Invoke | Process, server: Server, exit_code: int, *arguments: object) -> str:
+def _refuse(run: Invoke | Process, server: Server, expected: int, *arguments: object) -> str:
     before = server.database.dump("zato_sso_user")
     done = run(*RESET, *(arguments or (server.path, "user1")))
-    check_refusal(done, exit_code)
+    check_refusal(done, expected)
     assert server.database.dump("zato_sso_user") == before
     return str(done.stderr)
 

@@ -16,7 +16,7 @@ import tempfile
 import threading
 import time
 from collections import Counter
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -26,7 +26,7 @@ from tests.conftest import ENGINES, ZATO
 from tests.faults.conftest import RESET, printed_password
 from tests.support import databases, processes
 from tests.support.bulk import bulk_arguments, records
-from tests.support.databases import Database, run
+from tests.support.databases import run
 from tests.support.processes import STRUCK, environment
 from tests.support.servers import OLD, Server, insert_users, quick_server
 
@@ -39,13 +39,6 @@ class Figures:
     old: int = 0
     new: int = 0
     lost: int = 0
-
-    def __iadd__(self, other: "Figures") -> "Figures":  # noqa: PYI034 typing has no Self in Python 3.10
-        self.exit_codes += other.exit_codes
-        self.old += other.old
-        self.new += other.new
-        self.lost += other.lost
-        return self
 
     def __str__(self) -> str:
         ends = ", ".join(f"{count} x {code}" for code, count in sorted(self.exit_codes.items()))
@@ -151,23 +144,24 @@ def bulk_kill_loop(server: Server, kills: int, seed: int) -> Figures:
     return figures
 
 
-def race(server: Server, at_once: int, users: list[str]) -> Figures:
+def race(server: Server, at_once: int, users: list[str], races: int = 1) -> Figures:
     """Reset the passwords of `users`, in turn, with several processes at once."""
     figures = Figures()
-    running = [start(server, users[number % len(users)]) for number in range(at_once)]
-    printed: dict[str, set[str]] = {user: set() for user in users}
-    for number, process in enumerate(running):
-        stdout, _ = process.communicate()
-        figures.exit_codes[process.returncode] += 1
-        if process.returncode == 0:
-            printed[users[number % len(users)]].add(printed_password(stdout) or "")
-    for user, passwords in printed.items():
-        if any(server.opens(user, password) for password in passwords):
-            figures.new += 1
-        elif not passwords and server.opens(user, OLD):
-            figures.old += 1
-        else:
-            figures.lost += 1
+    for _ in range(races):
+        running = [start(server, users[number % len(users)]) for number in range(at_once)]
+        printed: dict[str, set[str]] = {user: set() for user in users}
+        for number, process in enumerate(running):
+            stdout, _ = process.communicate()
+            figures.exit_codes[process.returncode] += 1
+            if process.returncode == 0:
+                printed[users[number % len(users)]].add(printed_password(stdout) or "")
+        for user, passwords in printed.items():
+            if any(server.opens(user, password) for password in passwords):
+                figures.new += 1
+            elif not passwords and server.opens(user, OLD):
+                figures.old += 1
+            else:
+                figures.lost += 1
     return figures
 
 
@@ -201,10 +195,7 @@ def busy_server(server: Server) -> Iterator[None]:
 def server_on(engine: str, name: str) -> Iterator[Server]:
     """Create a server on one of the three databases."""
     folder = Path(tempfile.mkdtemp())
-    create: dict[str, Callable[[str], Database]] = {
-        "postgresql": databases.postgresql,
-        "mysql": databases.mysql,
-    }
+    create = {"postgresql": databases.postgresql, "mysql": databases.mysql}
     database = create[engine](name) if engine in create else None
     if database:
         databases.make_tables(database)
@@ -241,9 +232,7 @@ def main() -> int:
             print(f"{engine}: {bulk_kills} kills of bulk resets of {len(MANY)}: {figures}", flush=True)
             lost += figures.lost
             for users in (["user1"], ["user1", "locked1", "MixedCase", "changing1"]):
-                figures = Figures()
-                for _ in range(races):
-                    figures += race(server, at_once, users)
+                figures = race(server, at_once, users, races)
                 print(f"{engine}: {races} x {at_once} at once, {len(users)} users: {figures}", flush=True)
                 lost += figures.lost
     return 1 if lost else 0

@@ -7,7 +7,6 @@ command goes to a separate process.
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -18,7 +17,7 @@ from cryptography.fernet import Fernet
 from tests.faults.conftest import RESET, SECRET, Invoke, Refuse, check_refusal, printed
 from tests.support.databases import Database
 from tests.support.processes import AS_NOBODY, environment
-from tests.support.servers import OLD, Server, quick_server
+from tests.support.servers import OLD, Server
 
 FILES = ("secrets.conf", "server.conf", "sso.conf", "sso.toml")
 
@@ -90,23 +89,15 @@ class TestFiles:
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to run as another user")
     @pytest.mark.parametrize("file", FILES[::3])
-    def test_unreadable(self, file: str) -> None:
+    def test_unreadable(self, open_server: Server, file: str) -> None:
         """A config file: unreadable."""
-        base = Path(tempfile.mkdtemp())
-        try:
-            server = quick_server(base / "server1")
-            server.override("[password]\nexpiry = 90\n")
-            for path in (base, *base.rglob("*")):
-                path.chmod(0o777)
-            (server.repo / file).chmod(0o600)
-            argv = [*AS_NOBODY, *RESET, str(server.path), "user1"]
-            done = subprocess.run(argv, env=environment(), capture_output=True, text=True, check=False)
+        (open_server.repo / file).chmod(0o600)
+        argv = [*AS_NOBODY, *RESET, str(open_server.path), "user1"]
+        done = subprocess.run(argv, env=environment(), capture_output=True, text=True, check=False)
 
-            check_refusal(done, 77)
-            assert f"`{server.repo / file}`" in done.stderr
-            assert server.opens("user1", OLD)
-        finally:
-            shutil.rmtree(base)
+        check_refusal(done, 77)
+        assert f"`{open_server.repo / file}`" in done.stderr
+        assert open_server.opens("user1", OLD)
 
 
 class TestSettings:

@@ -3,7 +3,6 @@
 import os
 import re
 import signal
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -20,8 +19,6 @@ from zato_sso_reset.database.engine import Database
 from zato_sso_reset.server.config import ServerConfig
 from zato_sso_reset.services import bulk_reset
 
-Reset = Callable[..., Result]
-
 RESUME = "Run the command again with --resume."
 
 RENAME = "UPDATE zato_sso_user SET username = 'MIXEDCASE' WHERE username = 'MixedCase'"
@@ -36,25 +33,15 @@ def _two_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(bulk_reset, "BATCH", 2)
 
 
-@pytest.fixture
-def reset_all(invoke: Invoke) -> Reset:
+def reset_all(invoke: Invoke, server: Server, *args: object, output: object = OUT) -> Result:
     """Reset all users."""
-
-    def run(server: Server, *args: object, output: object = OUT) -> Result:
-        return invoke(*bulk_arguments(server, "--all", "--yes", *args, output=output))
-
-    return run
+    return invoke(*bulk_arguments(server, "--all", "--yes", *args, output=output))
 
 
-@pytest.fixture
-def reset_listed(invoke: Invoke) -> Reset:
+def reset_listed(invoke: Invoke, server: Server, *args: object) -> Result:
     """Reset a list of all users."""
-
-    def run(server: Server, *args: object) -> Result:
-        Path("users").write_text("user1\nlocked1\nMixedCase\nchanging1\n")
-        return invoke(*bulk_arguments(server, "--users-from", "users", "--yes", *args, output=OUT))
-
-    return run
+    Path("users").write_text("user1\nlocked1\nMixedCase\nchanging1\n")
+    return invoke(*bulk_arguments(server, "--users-from", "users", "--yes", *args, output=OUT))
 
 
 def assert_done(server: Server, done: Result) -> None:
@@ -68,10 +55,10 @@ class TestCommit:
     """A commit that fails."""
 
     @pytest.mark.parametrize("fault", ["end", "cut"])
-    def test_refused(self, proxied: Proxied, reset_all: Reset, after_line: AfterLine, fault: str) -> None:
+    def test_refused(self, proxied: Proxied, invoke: Invoke, after_line: AfterLine, fault: str) -> None:
         """The lines of the second batch are cut off again, those of the first are valid."""
         after_line(proxied.end_connections if fault == "end" else lambda: proxied.proxy.arm("cut"), 2)
-        done = reset_all(proxied.server)
+        done = reset_all(invoke, proxied.server)
 
         assert (done.exit_code, done.stdout) == (79, "")
         assert done.stderr == (
@@ -80,14 +67,14 @@ class TestCommit:
         )
         assert len(records(OUT.read_text())) == 2
         assert_valid(proxied.server, OUT.read_text())
-        assert_done(proxied.server, reset_all(proxied.server, "--resume"))
+        assert_done(proxied.server, reset_all(invoke, proxied.server, "--resume"))
 
     def test_refused_in_the_first_batch(
-        self, proxied: Proxied, reset_all: Reset, after_line: AfterLine
+        self, proxied: Proxied, invoke: Invoke, after_line: AfterLine
     ) -> None:
         """No file is left."""
         after_line(proxied.end_connections)
-        done = reset_all(proxied.server)
+        done = reset_all(invoke, proxied.server)
 
         assert (done.exit_code, done.stdout) == (79, "")
         assert "0 of 4 users are done." in done.stderr
@@ -95,11 +82,11 @@ class TestCommit:
         assert_valid(proxied.server, "")
 
     def test_refused_with_lines_on_stdout(
-        self, proxied: Proxied, reset_all: Reset, after_line: AfterLine
+        self, proxied: Proxied, invoke: Invoke, after_line: AfterLine
     ) -> None:
         """The lines of the second batch, which can't be cut off, are reported as void."""
         after_line(proxied.end_connections, 2)
-        done = reset_all(proxied.server, output="-")
+        done = reset_all(invoke, proxied.server, output="-")
 
         assert done.exit_code == 79
         assert "2 new passwords are void" in done.stderr
@@ -110,11 +97,11 @@ class TestCommit:
 
     @pytest.mark.parametrize("output", ["-", OUT])
     def test_answer_lost(
-        self, proxied: Proxied, reset_all: Reset, after_line: AfterLine, output: object
+        self, proxied: Proxied, invoke: Invoke, after_line: AfterLine, output: object
     ) -> None:
         """The batch is found on a new connection, and the run continues."""
         after_line(lambda: proxied.proxy.arm("lose-answer"))
-        done = reset_all(proxied.server, output=output)
+        done = reset_all(invoke, proxied.server, output=output)
 
         assert (done.exit_code, done.stderr) == (0, "Reset the passwords of 4 user(s).\n")
         text = OUT.read_text() if output is OUT else done.stdout
@@ -125,7 +112,7 @@ class TestCommit:
     def test_unknown(
         self,
         proxied: Proxied,
-        reset_all: Reset,
+        invoke: Invoke,
         after_line: AfterLine,
         monkeypatch: pytest.MonkeyPatch,
         *,
@@ -135,7 +122,7 @@ class TestCommit:
         after_line(lambda: proxied.proxy.arm("hold"), 2)
         with monkeypatch.context() as hurried:
             hurried.setattr(watchdog, "TRANSACTION_TIMEOUT", 1)
-            done = reset_all(proxied.server)
+            done = reset_all(invoke, proxied.server)
         before = OUT.read_text()
 
         assert (done.exit_code, done.stdout) == (76, "")
@@ -147,7 +134,7 @@ class TestCommit:
             proxied.proxy.release()
         else:
             proxied.end_connections()
-        again = reset_all(proxied.server, "--resume")
+        again = reset_all(invoke, proxied.server, "--resume")
         assert ("were never stored, and are replaced" in again.stderr) is not arrives
         assert (OUT.read_text() == before) is arrives
         assert_done(proxied.server, again)
@@ -166,11 +153,11 @@ class TestDatabase:
         ],
     )
     def test_missing_user_ends_the_run(
-        self, server: Server, reset_listed: Reset, after_line: AfterLine, change: str, user: str
+        self, server: Server, invoke: Invoke, after_line: AfterLine, change: str, user: str
     ) -> None:
         """A user who was removed or renamed, even in case alone, ends the run before the batch."""
         after_line(lambda: server.database.run(change))
-        done = reset_listed(server)
+        done = reset_listed(invoke, server)
 
         assert (done.exit_code, done.stdout) == (22, "")
         assert one_line(done.stderr)
@@ -181,18 +168,18 @@ class TestDatabase:
 
     @pytest.mark.parametrize("listed", [True, False])
     def test_renamed_user_is_left_out(
-        self, server: Server, reset_all: Reset, reset_listed: Reset, after_line: AfterLine, *, listed: bool
+        self, server: Server, invoke: Invoke, after_line: AfterLine, *, listed: bool
     ) -> None:
         """With --all or --skip-missing, the run continues without the user."""
         after_line(lambda: server.database.run(RENAME))
-        done = reset_listed(server, "--skip-missing") if listed else reset_all(server)
+        done = reset_listed(invoke, server, "--skip-missing") if listed else reset_all(invoke, server)
 
         assert (done.exit_code, done.stdout) == (0, "")
         assert "Warning: 1 user(s) no longer exist" in done.stderr
         assert set(names(OUT.read_text())) == {"user1", "locked1", "changing1"}
         assert_valid(server, OUT.read_text())
 
-    def test_row_locked(self, server: Server, reset_all: Reset, after_line: AfterLine) -> None:
+    def test_row_locked(self, server: Server, invoke: Invoke, after_line: AfterLine) -> None:
         """Row 15: the batches before it are done, and --resume does the rest after the lock."""
         with server.database.connect() as connection:
 
@@ -201,7 +188,7 @@ class TestDatabase:
                 run(connection, "SELECT * FROM zato_sso_user WHERE username = 'changing1' FOR UPDATE")
 
             after_line(fault)
-            done = reset_all(server)
+            done = reset_all(invoke, server)
             run(connection, "ROLLBACK")
 
         assert (done.exit_code, done.stdout) == (75, "")
@@ -209,45 +196,45 @@ class TestDatabase:
         assert f"The current batch was not changed. Try again. 2 of 4 users are done. {RESUME}" in done.stderr
         assert set(names(OUT.read_text())) == {"user1", "locked1"}
         assert_valid(server, OUT.read_text())
-        assert_done(server, reset_all(server, "--resume"))
+        assert_done(server, reset_all(invoke, server, "--resume"))
 
 
 class TestKilled:
     """SIGKILL, and --resume after it."""
 
-    def test_between_lines_and_commit(self, server: Server, start_bulk: Start, reset_all: Reset) -> None:
+    def test_between_lines_and_commit(self, server: Server, start_bulk: Start, invoke: Invoke) -> None:
         """The lines of the second batch are void, and replaced."""
         code, stdout, _ = start_bulk(server, "after-line:SIGKILL:2").finish()
         lines = OUT.read_text().splitlines(keepends=True)
 
         assert (code, stdout, len(lines)) == (-9, "", 4)
         assert_valid(server, "".join(lines[:2]))
-        done = reset_all(server, "--resume")
+        done = reset_all(invoke, server, "--resume")
         assert done.stderr.startswith("Warning: The last 2 line(s) were never stored, and are replaced.\n")
         assert OUT.read_text().startswith("".join(lines[:2]))
         assert_done(server, done)
 
     @pytest.mark.parametrize("server", ["mysql"], indirect=True)
     def test_user_renamed_before_resume_is_not_found(
-        self, server: Server, start_bulk: Start, reset_all: Reset
+        self, server: Server, start_bulk: Start, invoke: Invoke
     ) -> None:
         """The lines of the batch are checked by exact name, although the collation finds another user."""
         start_bulk(server, "after-line:SIGKILL:1").finish()
         server.database.run("UPDATE zato_sso_user SET username = 'USER1' WHERE username = 'user1'")
-        done = reset_all(server, "--resume")
+        done = reset_all(invoke, server, "--resume")
 
         assert (done.exit_code, done.stdout) == (0, "")
         assert set(names(OUT.read_text())) == {"USER1", "locked1", "MixedCase", "changing1"}
         assert_valid(server, OUT.read_text())
 
-    def test_after_the_commit(self, sqlite_server: Server, start_bulk: Start, reset_all: Reset) -> None:
+    def test_after_the_commit(self, sqlite_server: Server, start_bulk: Start, invoke: Invoke) -> None:
         """The lines of the first batch are valid, and kept."""
         code, stdout, _ = start_bulk(sqlite_server, "after-commit:SIGKILL:1").finish()
         before = OUT.read_text()
 
         assert (code, stdout) == (-9, "")
         assert_valid(sqlite_server, before)
-        done = reset_all(sqlite_server, "--resume")
+        done = reset_all(invoke, sqlite_server, "--resume")
         assert done.stderr == "Reset the passwords of 2 user(s).\n"
         assert OUT.read_text().startswith(before)
         assert_done(sqlite_server, done)
@@ -256,7 +243,7 @@ class TestKilled:
 class TestTerminated:
     """The signals of a shell, a terminal and a service manager."""
 
-    def test_process(self, sqlite_server: Server, start_bulk: Start, reset_all: Reset) -> None:
+    def test_process(self, sqlite_server: Server, start_bulk: Start, invoke: Invoke) -> None:
         """Ctrl-C ends the run after the current batch, with the number of users done and what to do next."""
         code, stdout, stderr = start_bulk(sqlite_server, "after-line:SIGINT").finish()
 
@@ -264,17 +251,17 @@ class TestTerminated:
         assert stderr == f"Error: Stopped. 2 of 4 users are done. {RESUME}\n"
         assert len(records(OUT.read_text())) == 2
         assert_valid(sqlite_server, OUT.read_text())
-        assert_done(sqlite_server, reset_all(sqlite_server, "--resume"))
+        assert_done(sqlite_server, reset_all(invoke, sqlite_server, "--resume"))
 
     @pytest.mark.parametrize(("output", "number"), [("-", signal.SIGTERM), (OUT, signal.SIGHUP)])
     def test_in_this_process(
-        self, server: Server, reset_all: Reset, after_line: AfterLine, output: object, number: signal.Signals
+        self, server: Server, invoke: Invoke, after_line: AfterLine, output: object, number: signal.Signals
     ) -> None:
         """The same holds on each engine and on stdout, and the execution log has the message."""
         insert_users(server, ["more1", "more2"])
         handler = signal.getsignal(number)
         after_line(lambda: os.kill(os.getpid(), number), 2)
-        done = reset_all(server, "--store-log", output=output)
+        done = reset_all(invoke, server, "--store-log", output=output)
         text = OUT.read_text() if output is OUT else done.stdout
         (log,) = Path.cwd().glob("zato.*.log")
 
@@ -306,11 +293,11 @@ class TestTerminated:
         assert [len(batch.new) for batch in batches] == [3]
         assert sqlite_server.opened_by(dict.fromkeys(APPROVED, OLD)) == {sorted(APPROVED)[3]}
 
-    def test_in_the_last_batch(self, sqlite_server: Server, reset_all: Reset, after_line: AfterLine) -> None:
+    def test_in_the_last_batch(self, sqlite_server: Server, invoke: Invoke, after_line: AfterLine) -> None:
         """A signal after which all users are done changes nothing."""
         after_line(lambda: os.kill(os.getpid(), signal.SIGTERM), 2)
 
-        assert_done(sqlite_server, reset_all(sqlite_server))
+        assert_done(sqlite_server, reset_all(invoke, sqlite_server))
 
     def test_under_nohup(self, sqlite_server: Server, start_bulk: Start) -> None:
         """A SIGHUP that was ignored from the start stays ignored."""

@@ -146,21 +146,12 @@ class TestDisk:
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to run as another user")
     @pytest.mark.parametrize(("file", "folder"), [(0o644, 0o777), (0o666, 0o755), (0o600, 0o755)])
-    def test_read_only(self, file: int, folder: int) -> None:
+    def test_read_only(self, open_server: Server, file: int, folder: int) -> None:
         """Row 19: a file that this user may not write to or read, or a read-only directory."""
-        base = Path(tempfile.mkdtemp())
-        try:
-            moved = quick_server(base / "server1")
-            for path in (base, *base.rglob("*")):
-                path.chmod(0o755 if path.is_dir() else 0o644)
-            Path(moved.database.name).chmod(file)
-            moved.path.chmod(folder)
+        Path(open_server.database.name).chmod(file)
+        open_server.path.chmod(folder)
 
-            message = refused(moved, 77, start(moved, *AS_NOBODY))
-        finally:
-            shutil.rmtree(base)
-
-        assert "zato.db" in message
+        assert "zato.db" in refused(open_server, 77, start(open_server, *AS_NOBODY))
 
 
 class TestServers:
@@ -187,13 +178,11 @@ class TestServers:
             database.run(f"REVOKE UPDATE ON zato_sso_user FROM {database.user}")
             message = refused(server, 77, start(server))
         else:
-            revoke = f"REVOKE UPDATE ON {database.name}.* FROM {database.user}@"
-            for host in ("127.0.0.1", "localhost"):
-                database.run(f"{revoke}{host}", admin=True)
+            users = f"{database.user}@127.0.0.1, {database.user}@localhost"
+            database.run(f"REVOKE UPDATE ON {database.name}.* FROM {users}", admin=True)
             process = start(server)
             process.wait(60)
-            for host in ("127.0.0.1", "localhost"):
-                database.run(f"GRANT ALL ON {database.name}.* TO {database.user}@{host}", admin=True)
+            database.run(f"GRANT ALL ON {database.name}.* TO {users}", admin=True)
             message = refused(server, 77, process)
 
         assert "42501" in message or "1142" in message

@@ -5,13 +5,12 @@ import resource
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import AUDIT
-from tests.faults.conftest import RESET, Invoke, Process, printed_password, start_struck
+from tests.faults.conftest import RESET, Done, Invoke, Process, exit_code, printed_password, start_struck
 from tests.support.databases import PASSWORD
 from tests.support.harms import malformed_url
 from tests.support.processes import environment
@@ -135,17 +134,15 @@ def audited(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Listene
         yield listener
 
 
-def assert_no_secret(
-    server: Server, exit_code: int, stdout: str, stderr: str, audited: Listener, *more: str
-) -> None:
+def assert_no_secret(server: Server, done: Done, audited: Listener, *more: str) -> None:
     """Check stdout, stderr, the audit line, and the log and arguments that a failed command stored."""
     stored = [path.read_text() for path in Path.cwd().iterdir()]
-    assert exit_code in {69, 77, 78}, stderr
+    assert exit_code(done) in {69, 77, 78}, done.stderr
     assert len(stored) == 2
-    for text in (stdout, stderr, audited.line().raw, *stored):
+    for text in (done.stdout, done.stderr, audited.line().raw, *stored):
         for secret in (*secrets_of(server), *more):
             assert secret not in text
-    assert "Traceback" not in stderr
+    assert "Traceback" not in done.stderr
 
 
 def assert_no_secret_in_exceptions(server: Server, chosen: str | None = None) -> None:
@@ -175,7 +172,7 @@ class TestErrors:
         harm(server)
         done = process(*RESET, *LOGGED, server.path, "user1")
 
-        assert_no_secret(server, done.returncode, done.stdout, done.stderr, audited)
+        assert_no_secret(server, done, audited)
         assert_no_secret_in_exceptions(server)
         assert server.database.run(query) == before
 
@@ -185,7 +182,7 @@ class TestErrors:
         harm(sqlite_server)
         done = invoke(*RESET, *LOGGED, sqlite_server.path, "user1")
 
-        assert_no_secret(sqlite_server, done.exit_code, done.stdout, done.stderr, audited)
+        assert_no_secret(sqlite_server, done, audited)
         assert_no_secret_in_exceptions(sqlite_server)
         assert sqlite_server.opens("user1", OLD)
 
@@ -219,21 +216,21 @@ class TestChosen:
         harm(server)
         done = invoke(*CHANGE, *LOGGED, server.path, "user1", input=CHOSEN)
 
-        assert_no_secret(server, done.exit_code, done.stdout, done.stderr, audited, CHOSEN)
+        assert_no_secret(server, done, audited, CHOSEN)
         assert_no_secret_in_exceptions(server, CHOSEN)
 
     @pytest.mark.parametrize(
-        ("data", "exit_code"),
+        ("data", "expected"),
         [(f"{CHOSEN}\n\n", 2), (f"{CHOSEN}\xff".encode("latin-1"), 2), (CHOSEN, 21), (CHOSEN * 216, 2)],
     )
     def test_invalid(
-        self, sqlite_server: Server, audited: Listener, invoke: Invoke, data: str | bytes, exit_code: int
+        self, sqlite_server: Server, audited: Listener, invoke: Invoke, data: str | bytes, expected: int
     ) -> None:
         """The message that refuses a password does not show it."""
         sqlite_server.override('[password]\nreject_list = "secret"')
         done = invoke(*CHANGE, *LOGGED, sqlite_server.path, "user1", input=data)
 
-        assert done.exit_code == exit_code
+        assert done.exit_code == expected
         stored = (path.read_text() for path in Path.cwd().iterdir())
         for text in (done.stdout, done.stderr, audited.line().raw, *stored):
             assert CHOSEN not in text
@@ -273,28 +270,15 @@ MEMORY = """
 import ctypes, resource, sys
 from zato_sso_reset.__main__ import main
 PR_GET_DUMPABLE = 3
-prctl = ctypes.CDLL(None).prctl
-def read():
-    return prctl(PR_GET_DUMPABLE), resource.getrlimit(resource.RLIMIT_CORE)[0]
 hard = resource.getrlimit(resource.RLIMIT_CORE)[1]
 resource.setrlimit(resource.RLIMIT_CORE, (hard, hard))
-before = read()
 try:
     main()
 finally:
-    print(*before, *read(), file=sys.stderr)
+    dumpable = ctypes.CDLL(None).prctl(PR_GET_DUMPABLE)
+    print(dumpable, resource.getrlimit(resource.RLIMIT_CORE)[0], file=sys.stderr)
 """
-"""The program, which prints at its end whether its memory could be dumped, before and after."""
-
-
-@dataclass(frozen=True)
-class Memory:
-    """Whether a process is dumpable, and the size limit of its core file in bytes, before and after."""
-
-    dumpable_before: int
-    core_before: int
-    dumpable: int
-    core: int
+"""The program, which prints at its end whether it is dumpable, and the size limit of its core file."""
 
 
 @pytest.mark.skipif(sys.platform != "linux", reason="only Linux has prctl")
@@ -307,37 +291,13 @@ class Memory:
         "password-status PATH",
     ],
 )
-class TestCoreDump:
-    """A process that holds secrets leaves no core file, wherever the system writes them."""
+def test_no_core_is_dumped(sqlite_server: Server, arguments: str) -> None:
+    """Neither a core file, a pipe in core_pattern nor another process of the same user gets the memory."""
+    words = [word.replace("PATH", str(sqlite_server.path)) for word in arguments.split()]
+    argv = [sys.executable, "-c", MEMORY, "sso", *words]
+    done = subprocess.run(argv, env=environment(), input=CHOSEN, capture_output=True, text=True, check=False)
 
-    @pytest.fixture
-    def memory(self, sqlite_server: Server, arguments: str) -> Memory:
-        """Run a command, and return whether its memory could be dumped."""
-        words = [word.replace("PATH", str(sqlite_server.path)) for word in arguments.split()]
-        done = subprocess.run(
-            [sys.executable, "-c", MEMORY, "sso", *words],
-            env=environment(),
-            input=CHOSEN,
-            capture_output=True,
-            text=True,
-            check=False,
-        )
-        assert done.returncode == 0, done.stderr
-        return Memory(*map(int, done.stderr.splitlines()[-1].split()))
-
-    def test_no_core_file_is_allowed(self, memory: Memory) -> None:
-        """The limit is 0 bytes, although the shell's would allow a core file."""
-        if memory.core_before == 0:
-            pytest.skip("no process here may raise RLIMIT_CORE")
-
-        assert memory.core == 0
-
-    def test_process_is_not_dumpable(self, memory: Memory) -> None:
-        """Neither a pipe in core_pattern nor another process of the same user can read the memory."""
-        if memory.dumpable_before == 0:
-            pytest.skip("this user may not read the interpreter, so nothing is dumpable")
-
-        assert memory.dumpable == 0
+    assert (done.returncode, done.stderr.splitlines()[-1]) == (0, "0 0"), done.stderr
 
 
 LOGGING = """
