@@ -39,12 +39,9 @@ class TestUsername:
         assert shown in message
         assert len(message) < 250
 
-    @pytest.mark.parametrize(
-        ("username", "shown"), [("user1\udcff", r"user1\udcff"), ("\x1b[31muser1", r"\x1b[31muser1")]
-    )
-    def test_bytes(self, sqlite_server: Server, refuse_in_time: Refuse, username: str, shown: str) -> None:
+    def test_bytes(self, sqlite_server: Server, refuse_in_time: Refuse) -> None:
         """Username: bytes that are not UTF-8, or an escape sequence, in a separate process."""
-        assert shown in refuse_in_time(sqlite_server, 2, sqlite_server.path, username)
+        assert r"user1\x1b\udcff" in refuse_in_time(sqlite_server, 2, sqlite_server.path, "user1\x1b\udcff")
 
     def test_nul(self, sqlite_server: Server, invoke: Invoke) -> None:
         """Username: NUL, which is possible only within one process."""

@@ -156,42 +156,40 @@ def reset(small_server: Server, invoke: Invoke) -> Invoke:
     return run
 
 
-class TestAnything:
-    """Any input leads to a reset or to a documented exit code."""
+@pytest.mark.parametrize("file", FILES)
+@given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
+@fuzz
+def test_random_file(small_server: Server, reset: Invoke, file: str, content: bytes) -> None:
+    """INI and TOML: any bytes, and any text."""
+    (small_server.repo / file).write_bytes(content)
 
-    @pytest.mark.parametrize("file", FILES)
-    @given(st.binary(max_size=200) | st.text(max_size=200).map(str.encode))
-    @fuzz
-    def test_random_file(self, small_server: Server, reset: Invoke, file: str, content: bytes) -> None:
-        """INI and TOML: any bytes, and any text."""
-        (small_server.repo / file).write_bytes(content)
+    reset(SERVER1, "user1")
 
-        reset(SERVER1, "user1")
 
-    @pytest.mark.parametrize("file", FILES)
-    @given(mutations)
-    @fuzz
-    def test_mutated_file(
-        self,
-        small_server: Server,
-        reset: Invoke,
-        file: str,
-        changes: Sequence[tuple[str, str, int, bytes]],
-    ) -> None:
-        """INI and TOML: a valid file with a few bytes, tokens or lines removed, doubled or replaced."""
-        key, proof, empty = small_server.key, small_server.seal("3.141592..."), small_server.seal("")
-        secrets = (
-            f"[secret_keys]\nkey1={key}\n[zato]\nwell_known_data={proof}\nserver_conf.odb.password={empty}\n"
-        )
-        content = VALID.get(file, secrets).encode()
-        for change in changes:
-            content = mutate(content, *change)
-        (small_server.repo / file).write_bytes(content)
+@pytest.mark.parametrize("file", FILES)
+@given(mutations)
+@fuzz
+def test_mutated_file(
+    small_server: Server,
+    reset: Invoke,
+    file: str,
+    changes: Sequence[tuple[str, str, int, bytes]],
+) -> None:
+    """INI and TOML: a valid file with a few bytes, tokens or lines removed, doubled or replaced."""
+    key, proof, empty = small_server.key, small_server.seal("3.141592..."), small_server.seal("")
+    secrets = (
+        f"[secret_keys]\nkey1={key}\n[zato]\nwell_known_data={proof}\nserver_conf.odb.password={empty}\n"
+    )
+    content = VALID.get(file, secrets).encode()
+    for change in changes:
+        content = mutate(content, *change)
+    (small_server.repo / file).write_bytes(content)
 
-        assert re.fullmatch(r"(Warning: .*\n)*(Error: .*\n)?", reset(SERVER1, "user1").stderr)
+    assert re.fullmatch(r"(Warning: .*\n)*(Error: .*\n)?", reset(SERVER1, "user1").stderr)
 
-    @given(st.lists(arguments, max_size=6) | st.permutations(["server1", "user1", "--verbose", "--expiry=2"]))
-    @settings(fuzz, max_examples=60)
-    def test_random_argv(self, reset: Invoke, argv: Sequence[str]) -> None:
-        """argv: any arguments in any order."""
-        reset(*argv)
+
+@given(st.lists(arguments, max_size=6) | st.permutations(["server1", "user1", "--verbose", "--expiry=2"]))
+@settings(fuzz, max_examples=60)
+def test_random_argv(reset: Invoke, argv: Sequence[str]) -> None:
+    """argv: any arguments in any order."""
+    reset(*argv)

@@ -17,7 +17,6 @@ from tests.faults.conftest import (
     printed,
     printed_password,
 )
-from tests.support.databases import run
 from tests.support.limits import size_limit
 from tests.support.servers import OLD, Server
 
@@ -118,17 +117,18 @@ class TestCommit:
         assert_old(proxied.server)
         assert OUT.exists()
 
-    def test_unknown(self, proxied: Proxied, invoke: Invoke, after_line: AfterLine) -> None:
-        """The file stays, because its password may be needed."""
+    def test_changed_again(self, proxied: Proxied, invoke: Invoke, after_line: AfterLine) -> None:
+        """Row 14: a third password does not show whether ours was stored before, so the file stays."""
 
         def fault() -> None:
-            with proxied.server.database.connect() as connection:
-                proxied.end_other_connections(connection)
-                run(connection, "UPDATE zato_sso_user SET password = 'third' WHERE username = 'user1'")
+            proxied.end_connections()
+            proxied.server.database.run("UPDATE zato_sso_user SET password = 'third'")
 
         after_line(fault)
+        done = invoke(*TO_FILE, proxied.server.path, "user1")
 
-        check_refusal(invoke(*TO_FILE, proxied.server.path, "user1"), 76)
+        check_refusal(done, 76)
+        assert "The password has been changed again since." in done.stderr
         assert printed_password(OUT.read_text())
 
     def test_answer_lost(self, proxied: Proxied, invoke: Invoke, after_line: AfterLine) -> None:
@@ -141,7 +141,7 @@ class TestCommit:
 
 
 class TestSignals:
-    """Signals before and after the file is written."""
+    """Signals before the file is written, and before its commit."""
 
     def test_before_the_line(self, sqlite_server: Server, start: Start) -> None:
         """SIGTERM leaves no file."""
@@ -150,13 +150,6 @@ class TestSignals:
         assert running.finish() == (-15, "", "")
         assert_old(sqlite_server)
         assert list(OUT.parent.iterdir()) == []
-
-    def test_after_the_line(self, sqlite_server: Server, start: Start) -> None:
-        """SIGTERM is ignored, and the change is committed."""
-        running = start(sqlite_server, "after-line:SIGTERM", "--output-file", OUT)
-
-        assert running.finish() == (0, "", "")
-        assert sqlite_server.opens("user1", printed(OUT.read_text()))
 
     def test_killed_between_line_and_commit(self, sqlite_server: Server, start: Start) -> None:
         """SIGKILL leaves the file with a void password, and the old one stays."""

@@ -50,82 +50,86 @@ def full_pipe() -> Iterator[int]:
     os.close(writer)
 
 
-class TestStdout:
-    """A line that is not written completely changes nothing."""
+def test_full(server: Server) -> None:
+    """Row 4: /dev/full."""
+    assert_undelivered(server, reset(server, ">/dev/full"))
 
-    def test_full(self, server: Server) -> None:
-        """Row 4: /dev/full."""
-        assert_undelivered(server, reset(server, ">/dev/full"))
 
-    def test_reader_gone(self, server: Server) -> None:
-        """Row 5: a pipe whose reading end is closed."""
-        reader, writer = os.pipe()
-        os.close(reader)
+def test_reader_gone(server: Server) -> None:
+    """Row 5: a pipe whose reading end is closed."""
+    reader, writer = os.pipe()
+    os.close(reader)
+    done = reset(server, stdout=writer)
+    os.close(writer)
+
+    assert_undelivered(server, done)
+
+
+@pytest.mark.parametrize("redirection", [">&-", "1</dev/null"])
+def test_closed_or_read_only(sqlite_server: Server, redirection: str) -> None:
+    """Row 6: noticed before any file is opened, because that file would become stdout."""
+    secrets = sqlite_server.repo / "secrets.conf"
+    secrets.rename(secrets.with_suffix(".away"))  # opening the directory would end with 23
+    done = reset(sqlite_server, redirection)
+    secrets.with_suffix(".away").rename(secrets)
+
+    assert_undelivered(sqlite_server, done)
+
+
+# On SQLite, that limit stops the journal first, which is row 18.
+@pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+def test_partial_write(server: Server, tmp_path: Path) -> None:
+    """Row 7: a file that accepts ten bytes."""
+    written = tmp_path / "written"
+    with written.open("w") as file:
+        done = reset(
+            server,
+            stdout=file,
+            preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10)),
+        )
+
+    assert_undelivered(server, done)
+    assert written.read_text() == "Password f"
+
+
+# tests/cli/test_output.py has the test on SQLite.
+@pytest.mark.parametrize("server", ["postgresql", "mysql"], indirect=True)
+def test_reader_stuck(server: Server) -> None:
+    """Row 8: the wait for the reader of a full pipe is bounded, and no lock is left behind."""
+    start = time.monotonic()
+    with full_pipe() as writer:
         done = reset(server, stdout=writer)
-        os.close(writer)
 
+        assert time.monotonic() - start < 15
         assert_undelivered(server, done)
+    server.database.run("UPDATE zato_sso_user SET display_name = 'free' WHERE username = 'user1'")
 
-    @pytest.mark.parametrize("redirection", [">&-", "1</dev/null"])
-    def test_closed_or_read_only(self, sqlite_server: Server, redirection: str) -> None:
-        """Row 6: noticed before any file is opened, because that file would become stdout."""
-        secrets = sqlite_server.repo / "secrets.conf"
-        secrets.rename(secrets.with_suffix(".away"))  # opening the directory would end with 23
-        done = reset(sqlite_server, redirection)
-        secrets.with_suffix(".away").rename(secrets)
 
-        assert_undelivered(sqlite_server, done)
+def test_terminal_stuck(sqlite_server: Server) -> None:
+    """Row 8: a full terminal that nobody reads."""
+    master, slave = pty.openpty()
+    for _ in range(3):  # the kernel moves some of it on after a while
+        fill(slave)
+        time.sleep(0.1)
+    done = reset(sqlite_server, stdout=slave)
+    for end in (master, slave):
+        os.close(end)
 
-    # On SQLite, that limit stops the journal first, which is row 18.
-    @pytest.mark.parametrize("server", ["postgresql"], indirect=True)
-    def test_partial_write(self, server: Server, tmp_path: Path) -> None:
-        """Row 7: a file that accepts ten bytes."""
-        written = tmp_path / "written"
-        with written.open("w") as file:
-            done = reset(
-                server,
-                stdout=file,
-                preexec_fn=lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (10, 10)),
-            )
+    assert_undelivered(sqlite_server, done)
 
-        assert_undelivered(server, done)
-        assert written.read_text() == "Password f"
 
-    # tests/cli/test_output.py has the test on SQLite.
-    @pytest.mark.parametrize("server", ["postgresql", "mysql"], indirect=True)
-    def test_reader_stuck(self, server: Server) -> None:
-        """Row 8: the wait for the reader of a full pipe is bounded, and no lock is left behind."""
-        start = time.monotonic()
-        with full_pipe() as writer:
-            done = reset(server, stdout=writer)
+def test_stderr_stuck(sqlite_server: Server) -> None:
+    """Row 9: a full stderr that nobody reads does not stop the delivery."""
+    with full_pipe() as writer:
+        done = reset(sqlite_server, "--verbose", stdout=subprocess.PIPE, stderr=writer)
 
-            assert time.monotonic() - start < 15
-            assert_undelivered(server, done)
-        server.database.run("UPDATE zato_sso_user SET display_name = 'free' WHERE username = 'user1'")
+    assert done.returncode == 0
+    assert_new(sqlite_server, done.stdout)
 
-    def test_terminal_stuck(self, sqlite_server: Server) -> None:
-        """Row 8: a full terminal that nobody reads."""
-        master, slave = pty.openpty()
-        for _ in range(3):  # the kernel moves some of it on after a while
-            fill(slave)
-            time.sleep(0.1)
-        done = reset(sqlite_server, stdout=slave)
-        for end in (master, slave):
-            os.close(end)
 
-        assert_undelivered(sqlite_server, done)
+def test_stderr_closed(server: Server) -> None:
+    """Row 9: the password is delivered, and no database connection becomes stdin or stderr."""
+    done = reset(server, "<&- 2>&-", stdout=subprocess.PIPE)
 
-    def test_stderr_stuck(self, sqlite_server: Server) -> None:
-        """Row 9: a full stderr that nobody reads does not stop the delivery."""
-        with full_pipe() as writer:
-            done = reset(sqlite_server, "--verbose", stdout=subprocess.PIPE, stderr=writer)
-
-        assert done.returncode == 0
-        assert_new(sqlite_server, done.stdout)
-
-    def test_stderr_closed(self, server: Server) -> None:
-        """Row 9: the password is delivered, and no database connection becomes stdin or stderr."""
-        done = reset(server, "<&- 2>&-", stdout=subprocess.PIPE)
-
-        assert (done.returncode, done.stderr) == (0, "")
-        assert_new(server, done.stdout)
+    assert (done.returncode, done.stderr) == (0, "")
+    assert_new(server, done.stdout)

@@ -106,62 +106,56 @@ def strace() -> str:
     return str(found)
 
 
-class TestOrder:
-    """The result is on disk before the database has the new password."""
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "reset-user-password PATH user1 >out",
+        "reset-user-password PATH user1 --output-file out",
+        "reset-user-passwords PATH --all --yes --output-file - >out",
+        "reset-user-passwords PATH --all --yes --output-file out",
+    ],
+)
+def test_output_is_synced_before_the_commit(
+    strace: str, sqlite_server: Server, tmp_path: Path, arguments: str
+) -> None:
+    """The password is written, then synced, and only then the database is changed."""
+    trace = tmp_path / "trace"
+    command = f"exec {ZATO} sso {arguments.replace('PATH', shlex.quote(str(sqlite_server.path)))}"
+    options = ["-f", "-y", "-o", str(trace), "-e", "trace=write,fsync,fdatasync,pwrite64"]
+    argv = [strace, *options, "sh", "-c", command]
+    subprocess.run(argv, env=environment(), capture_output=True, timeout=60, check=True)
+    calls = [line.split(maxsplit=1)[1] for line in trace.read_text().splitlines()]
 
-    @pytest.mark.parametrize(
-        "arguments",
-        [
-            "reset-user-password PATH user1 >out",
-            "reset-user-password PATH user1 --output-file out",
-            "reset-user-passwords PATH --all --yes --output-file - >out",
-            "reset-user-passwords PATH --all --yes --output-file out",
-        ],
-    )
-    def test_output_is_synced_before_the_commit(
-        self, strace: str, sqlite_server: Server, tmp_path: Path, arguments: str
-    ) -> None:
-        """The password is written, then synced, and only then the database is changed."""
-        trace = tmp_path / "trace"
-        command = f"exec {ZATO} sso {arguments.replace('PATH', shlex.quote(str(sqlite_server.path)))}"
-        options = ["-f", "-y", "-o", str(trace), "-e", "trace=write,fsync,fdatasync,pwrite64"]
-        argv = [strace, *options, "sh", "-c", command]
-        subprocess.run(argv, env=environment(), capture_output=True, timeout=60, check=True)
-        calls = [line.split(maxsplit=1)[1] for line in trace.read_text().splitlines()]
+    def number_of(name: str, path: Path, after: int = 0) -> int:
+        """Return the number of the next call of this name on a file."""
+        pattern = re.compile(rf"(?:{name})\(\d+<{re.escape(str(path.absolute()))}>")
+        found = (number for number, call in enumerate(calls) if number > after and pattern.match(call))
+        number = next(found, None)
+        assert number is not None, f"no {name} of {path}: {calls}"
+        return number
 
-        def number_of(name: str, path: Path, after: int = 0) -> int:
-            """Return the number of the next call of this name on a file."""
-            pattern = re.compile(rf"(?:{name})\(\d+<{re.escape(str(path.absolute()))}>")
-            found = (number for number, call in enumerate(calls) if number > after and pattern.match(call))
-            number = next(found, None)
-            assert number is not None, f"no {name} of {path}: {calls}"
-            return number
-
-        written = number_of("write", Path("out"))
-        synced = number_of("fsync|fdatasync", Path("out"), written)
-        assert written < synced < number_of("pwrite64", Path(sqlite_server.database.name))
+    written = number_of("write", Path("out"))
+    synced = number_of("fsync|fdatasync", Path("out"), written)
+    assert written < synced < number_of("pwrite64", Path(sqlite_server.database.name))
 
 
 @pytest.mark.exhaustive
-class TestSystemCalls:
-    """No password is lost, whichever call is killed or fails."""
+@pytest.mark.usefixtures("strace")
+def test_each_call(server: Server) -> None:
+    """The account has its old password or a completely printed one, and the exit code says which."""
+    ends, covered = Counter[str](), Counter[str]()
+    # The first run may write compiled modules, so the second one is counted.
+    traced(server, "none")
+    each = list(points(server))
+    known = printed_password(traced(server, "none").stdout) or OLD
+    for name, number, harm in each:
+        run = traced(server, name, "-e", f"inject={name}:{harm}:when={number}")
+        try:
+            known = check(server, run, known, harm)
+        except AssertionError as error:
+            raise AssertionError(f"{name} {number} {harm}: {error}\n{run}") from None
+        covered[name] += 1
+        ends[f"{harm.partition('=')[2]} -> {run.exit_code}"] += 1
 
-    @pytest.mark.usefixtures("strace")
-    def test_each_call(self, server: Server) -> None:
-        """The account has its old password or a completely printed one, and the exit code says which."""
-        ends, covered = Counter[str](), Counter[str]()
-        # The first run may write compiled modules, so the second one is counted.
-        traced(server, "none")
-        each = list(points(server))
-        known = printed_password(traced(server, "none").stdout) or OLD
-        for name, number, harm in each:
-            run = traced(server, name, "-e", f"inject={name}:{harm}:when={number}")
-            try:
-                known = check(server, run, known, harm)
-            except AssertionError as error:
-                raise AssertionError(f"{name} {number} {harm}: {error}\n{run}") from None
-            covered[name] += 1
-            ends[f"{harm.partition('=')[2]} -> {run.exit_code}"] += 1
-
-        summary = ", ".join(f"{count} x {name}" for name, count in sorted(covered.items()))
-        print(f"{server.database.engine}: {covered.total()} points, none lost: {summary}; {dict(ends)}")
+    summary = ", ".join(f"{count} x {name}" for name, count in sorted(covered.items()))
+    print(f"{server.database.engine}: {covered.total()} points, none lost: {summary}; {dict(ends)}")
