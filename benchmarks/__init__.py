@@ -1,1 +1,1 @@
-"""What a command costs, as ratios to the least that the same work could cost."""
+"""The cost of commands, relative to the least that the same work could cost."""

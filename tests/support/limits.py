@@ -39,9 +39,9 @@ def without_privileges() -> Iterator[None]:
 @contextmanager
 def in_no_directory(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Change to a directory that is then removed."""
-    gone = Path("gone").absolute()
-    gone.mkdir()
+    removed = Path("removed").absolute()
+    removed.mkdir()
     with monkeypatch.context() as context:
-        context.chdir(gone)
-        gone.rmdir()
+        context.chdir(removed)
+        removed.rmdir()
         yield
