@@ -1,16 +1,18 @@
-"""What the tests of the audit trail share."""
+"""Fixtures and checks of the tests of the audit trail."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import Result as Invoked
+from click.testing import Result
 
 from tests.conftest import AUDIT
 from tests.support.databases import PASSWORD
 from tests.support.servers import OLD, Server
 from tests.support.syslog import WARNING, AuditLine, Listener, unix_listener
 from zato_sso_reset.audit import syslog
+
+Invoke = Callable[..., Result]
 
 RESET = ("sso", "reset-user-password")
 
@@ -26,7 +28,7 @@ TERMINATE = (
 
 @pytest.fixture
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
-    """Have a machine with a syslog, and lines sent to it."""
+    """Listen as the machine's own syslog, which receives the audit lines."""
     monkeypatch.delenv(AUDIT)
     monkeypatch.delenv("SUDO_USER", raising=False)
     monkeypatch.setattr(syslog, "LOCAL", str(tmp_path / "log"))
@@ -35,13 +37,13 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
 
 
 def assert_no_secret(line: AuditLine, server: Server, *secrets: str) -> None:
-    """See that nothing is in a line that is not to be there."""
+    """Check that a line holds no secret."""
     for secret in (*secrets, server.key, PASSWORD, OLD, "gAAAA", "pbkdf2"):
         assert secret not in line.raw
 
 
-def assert_refused(log: Listener, server: Server, done: Invoked, exit_code: int) -> AuditLine:
-    """See that a refusal is told, in the words that the user gets, and return the line."""
+def assert_refused(log: Listener, server: Server, done: Result, exit_code: int) -> AuditLine:
+    """Check that a refusal is recorded in the words of stderr, and return the line."""
     line = log.line()
     assert (done.exit_code, line["exit_code"], line["outcome"]) == (exit_code, exit_code, "refused")
     assert line.severity == WARNING
