@@ -14,7 +14,7 @@ from tests.support.servers import Server, insert_user, insert_users, quick_serve
 from zato_sso_reset.database.engine import Database
 from zato_sso_reset.database.users import open_users
 from zato_sso_reset.errors import UserNotFoundError
-from zato_sso_reset.server.config import DatabaseConfig
+from zato_sso_reset.server.database import DatabaseConfig
 
 NAMES = ("eleanor.rigby", "eleanor@example.com")
 

@@ -460,7 +460,7 @@ class TestStock:
 
     def test_relative_database_path(self, stock: Server, process: Process, tmp_path: Path) -> None:
         """A relative db_name is relative to the current directory, as for the stock server."""
-        moved = Database("sqlite", shutil.move(stock.database.name, tmp_path / "cwd" / "moved.db"))
+        moved = Database("sqlite", shutil.move(stock.database.name, str(tmp_path / "cwd" / "moved.db")))
         stock.edit("server.conf", "odb", db_name="moved.db")
         before = moved.row("admin1")
 
