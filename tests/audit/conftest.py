@@ -11,6 +11,7 @@ from tests.support.databases import PASSWORD
 from tests.support.servers import OLD, Server
 from tests.support.syslog import WARNING, AuditLine, Listener, unix_listener
 from zato_sso_reset.audit import syslog
+from zato_sso_reset.cli.delivery import Stdout
 
 Invoke = Callable[..., Result]
 
@@ -20,7 +21,7 @@ CHANGE = ("sso", "change-user-password")
 
 CHOSEN = "a-Secret.of-my-own"
 
-TERMINATE = (
+_TERMINATE = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
     "WHERE usename = current_user AND pid <> pg_backend_pid()"
 )
@@ -34,6 +35,24 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
     monkeypatch.setattr(syslog, "LOCAL", str(tmp_path / "log"))
     with unix_listener(tmp_path / "log") as listener:
         yield listener
+
+
+def end_connection_after_line(
+    monkeypatch: pytest.MonkeyPatch, server: Server, number: int, *, is_changed: bool
+) -> None:
+    """End all connections after a line of stdout; with `is_changed`, then change the passwords."""
+    write_line = Stdout.write_line
+    lines = []
+
+    def write_and_end(stdout: Stdout, text: str) -> None:
+        write_line(stdout, text)
+        lines.append(text)
+        if len(lines) == number:
+            server.database.run(_TERMINATE)
+            if is_changed:
+                server.database.run("UPDATE zato_sso_user SET password = 'third'")
+
+    monkeypatch.setattr(Stdout, "write_line", write_and_end)
 
 
 def assert_no_secret(line: AuditLine, server: Server, *secrets: str) -> None:

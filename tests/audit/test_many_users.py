@@ -7,13 +7,17 @@ from pathlib import Path
 
 import pytest
 
-from tests.audit.conftest import TERMINATE, Invoke, assert_no_secret, assert_refused
+from tests.audit.conftest import (
+    Invoke,
+    assert_no_secret,
+    assert_refused,
+    end_connection_after_line,
+)
 from tests.support.bulk import OUT, assert_valid, bulk_arguments, names
 from tests.support.servers import Server
 from tests.support.syslog import NOTICE, Listener, fill
 from zato_sso_reset.audit import syslog
 from zato_sso_reset.audit.trail import Trail
-from zato_sso_reset.cli.delivery import Stdout
 from zato_sso_reset.services import bulk_reset as bulk
 
 
@@ -86,18 +90,7 @@ class TestManyUsers:
     ) -> None:
         """Users whose old passwords stay have no line; an unknown outcome has one."""
         monkeypatch.setattr(bulk, "BATCH", 2)
-        write_line = Stdout.write_line
-        batches = []
-
-        def harm(stdout: Stdout, text: str) -> None:
-            write_line(stdout, text)
-            batches.append(text)
-            if len(batches) == 2:
-                server.database.run(TERMINATE)
-                if is_changed:
-                    server.database.run("UPDATE zato_sso_user SET password = 'third'")
-
-        monkeypatch.setattr(Stdout, "write_line", harm)
+        end_connection_after_line(monkeypatch, server, 2, is_changed=is_changed)
         done = invoke(*bulk_arguments(server, "--all", "--yes"))
         *changes, last = log.lines()
         expected = ["done", "done", "unknown", "unknown"][: 4 if is_changed else 2]

@@ -11,10 +11,10 @@ from tests.audit.conftest import (
     CHANGE,
     CHOSEN,
     RESET,
-    TERMINATE,
     Invoke,
     assert_no_secret,
     assert_refused,
+    end_connection_after_line,
 )
 from tests.conftest import ZATO
 from tests.support.databases import PASSWORD
@@ -22,7 +22,6 @@ from tests.support.harms import malformed_url, no_database, no_password_is_taken
 from tests.support.limits import in_no_directory
 from tests.support.servers import LINE, OLD, Server
 from tests.support.syslog import CRITICAL, WARNING, Listener
-from zato_sso_reset.cli.delivery import Stdout
 from zato_sso_reset.database import engine
 from zato_sso_reset.domain.generator import PasswordGenerator
 
@@ -193,15 +192,7 @@ class TestRefusal:
         is_changed: bool,
     ) -> None:
         """Row 14: an unknown outcome is critical."""
-        write_line = Stdout.write_line
-
-        def harm(stdout: Stdout, text: str) -> None:
-            write_line(stdout, text)
-            server.database.run(TERMINATE)
-            if is_changed:
-                server.database.run("UPDATE zato_sso_user SET password = 'third'")
-
-        monkeypatch.setattr(Stdout, "write_line", harm)
+        end_connection_after_line(monkeypatch, server, 1, is_changed=is_changed)
         done = invoke(*RESET, server.path, "user1")
         match = LINE.fullmatch(done.stdout)
         line = log.line()

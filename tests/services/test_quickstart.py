@@ -67,7 +67,7 @@ def user(made: Path) -> sqlite3.Row:
 def stock_repo() -> Path:
     """The configuration files of a stock Zato."""
     if not STOCK.exists():
-        pytest.skip("no directory made by a stock Zato beside the project")
+        pytest.skip("no directory of a stock Zato")
     return STOCK / "server1" / "config" / "repo"
 
 
