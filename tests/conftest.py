@@ -1,4 +1,4 @@
-"""Fixtures: servers on real databases, and the command itself, in this process or as one of its own."""
+"""Fixtures: servers on real databases, and the command, in this process or in another."""
 
 import os
 import signal
@@ -16,24 +16,24 @@ from tests.support.servers import STOCK, Server, quick_server, stock_server
 from zato_sso_reset.host.program import zato
 
 AUDIT = "Zato_Config_Unknown_sso__conf_audit_syslog"
-"""The environment variable that says where the audit lines of every server go."""
+"""The environment variable with the address of every server's audit lines."""
 
 ENGINES = ("sqlite", "postgresql", "mysql")
 
 
 @pytest.fixture(autouse=True)
 def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Keep the caller's environment out, and let every file that a command makes land in a new folder."""
+    """Isolate the test from the caller's environment, and start it in a new folder."""
     for name in list(os.environ):
         if name.startswith(("Zato_Config_", "ZATO_", "_ZATO", "PYTHON")):
             monkeypatch.delenv(name)
-    # A process that is short of disk would leave half a file there.
+    # A process with a full disk would leave half a file there.
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
-    # This holds for every server, and for processes too: no test is to write to the machine's own syslog.
+    # For every server, and for processes too: no test may write to the machine's own syslog.
     monkeypatch.setenv(AUDIT, "false")
-    # PyMySQL reads the system's certificates for each connection, though it asks the server for none: 25 ms.
+    # PyMySQL reads the system's certificates for each connection, even without TLS, in 25 ms.
     monkeypatch.setenv("SSL_CERT_FILE", os.devnull)
-    # Whatever runs the tests, nohup among them, what they start is to be ended by a signal.
+    # Signals must end the processes that tests start, even under nohup.
     signal.signal(signal.SIGINT, signal.default_int_handler)
     for number in (signal.SIGHUP, signal.SIGQUIT, signal.SIGTERM):
         signal.signal(number, signal.SIG_DFL)
@@ -43,7 +43,7 @@ def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
 
 @pytest.fixture(scope="session")
 def worker() -> str:
-    """A name that no other worker or run of the tests has."""
+    """A unique name of this worker and run."""
     return f"{os.environ.get('PYTEST_XDIST_WORKER', 'gw')}_{os.getpid()}"
 
 
@@ -81,9 +81,9 @@ def sqlite_server(tmp_path: Path) -> Server:
 
 @pytest.fixture
 def stock(tmp_path: Path) -> Server:
-    """A copy of the server that a stock Zato 3.3 made."""
+    """A copy of the server that a stock Zato 3.3 created."""
     if not STOCK.exists():
-        pytest.skip("no directory made by a stock Zato beside the project")
+        pytest.skip("no directory of a stock Zato")
     return stock_server(tmp_path / "server1")
 
 
@@ -98,12 +98,12 @@ def invoke() -> Callable[..., Result]:
 
 
 ZATO = Path(sys.executable).with_name("zato")
-"""The console script of the environment that the tests run in."""
+"""The console script of the tests' environment."""
 
 
 @pytest.fixture
 def process() -> Callable[..., "subprocess.CompletedProcess[str]"]:
-    """Run the installed `zato` with these arguments as a process of its own."""
+    """Run the installed `zato` with these arguments in another process."""
 
     def run(*args: object, **options: object) -> "subprocess.CompletedProcess[str]":
         argv = [str(ZATO), *map(str, args)]

@@ -1,28 +1,50 @@
-"""Bounds on what could wait for ever."""
+"""Time limits and signal handling."""
 
 import os
 import signal
+import time
 
 import pytest
 
-from zato_sso_reset.signals import interruptible
+from zato_sso_reset.signals import deferred_signals, keyboard_interrupts, time_limit
 
 
-class TestInterruptible:
-    """`interruptible`."""
+class TestKeyboardInterrupts:
+    """`keyboard_interrupts`."""
 
-    def test_ctrl_c_raises(self) -> None:
-        """Where Ctrl-C would end the process at once, it raises; afterwards it is as before."""
+    def test_ctrl_c_raises_inside_only(self) -> None:
+        """Outside, Ctrl-C ends the process at once."""
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        with pytest.raises(KeyboardInterrupt), interruptible():
+        with pytest.raises(KeyboardInterrupt), keyboard_interrupts():
             os.kill(os.getpid(), signal.SIGINT)
 
         assert signal.getsignal(signal.SIGINT) is signal.SIG_DFL
 
-    def test_ignored_stays_ignored(self) -> None:
-        """As under nohup."""
+    def test_ignored_ctrl_c_stays_ignored(self) -> None:
+        """It is ignored under nohup."""
         signal.signal(signal.SIGINT, signal.SIG_IGN)
-        with interruptible():
+        with keyboard_interrupts():
             os.kill(os.getpid(), signal.SIGINT)
 
         assert signal.getsignal(signal.SIGINT) is signal.SIG_IGN
+
+
+def test_time_limit_interrupts_a_system_call() -> None:
+    """The handler of SIGALRM is restored."""
+    before = signal.getsignal(signal.SIGALRM)
+    with pytest.raises(TimeoutError), time_limit(0.05):
+        time.sleep(10)
+
+    assert signal.getsignal(signal.SIGALRM) is before
+
+
+def test_deferred_signals_are_counted_and_handlers_restored() -> None:
+    """An ignored signal stays ignored."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with deferred_signals() as received:
+        for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+            os.kill(os.getpid(), number)
+
+    assert received == [signal.SIGTERM, signal.SIGINT]
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+    assert signal.getsignal(signal.SIGINT) is signal.default_int_handler

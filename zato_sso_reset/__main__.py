@@ -5,14 +5,14 @@ import signal
 
 def main() -> None:
     """Run the `zato` program with the arguments of the process."""
-    # Until Click can print "Aborted!", Ctrl-C ends the process without a traceback.
-    if signal.getsignal(signal.SIGINT) is signal.default_int_handler:
+    # Until Click can print "Aborted.", Ctrl-C ends the process without a traceback.
+    raises = signal.getsignal(signal.SIGINT) is signal.default_int_handler
+    if raises:
         signal.signal(signal.SIGINT, signal.SIG_DFL)
-        from zato_sso_reset.host.program import zato
+    from zato_sso_reset.host.program import zato
 
+    if raises:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    else:
-        from zato_sso_reset.host.program import zato
     zato(prog_name="zato")
 
 

@@ -35,15 +35,15 @@ def read_text(path: Path) -> str:
         raise ConfigError(f"`{shown}` can't be read: {error.strerror}.") from None
     if len(content) > MAX_SIZE:
         raise ConfigError(f"`{shown}` is larger than 1 MiB, too large for configuration.", "Check the path.")
+    damage = content.find(b"\0")
     try:
         text = content.decode("utf-8-sig")
     except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-    else:
-        if "\0" not in text:
-            return text
-        line = text.count("\n", 0, text.index("\0")) + 1
-    raise ConfigError(f"`{shown}`, line {line}: not UTF-8 text.", "Correct the line.")
+        damage = error.start
+    if damage >= 0:
+        line = content.count(b"\n", 0, damage) + 1
+        raise ConfigError(f"`{shown}`, line {line}: not UTF-8 text.", "Correct the line.")
+    return text
 
 
 def create_private_file(path: Path) -> TextIO:

@@ -1,16 +1,19 @@
-"""What the tests of the audit trail share."""
+"""Fixtures and checks of the tests of the audit trail."""
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from click.testing import Result as Invoked
+from click.testing import Result
 
 from tests.conftest import AUDIT
 from tests.support.databases import PASSWORD
 from tests.support.servers import OLD, Server
 from tests.support.syslog import WARNING, AuditLine, Listener, unix_listener
 from zato_sso_reset.audit import syslog
+from zato_sso_reset.cli.delivery import Stdout
+
+Invoke = Callable[..., Result]
 
 RESET = ("sso", "reset-user-password")
 
@@ -18,7 +21,7 @@ CHANGE = ("sso", "change-user-password")
 
 CHOSEN = "a-Secret.of-my-own"
 
-TERMINATE = (
+_TERMINATE = (
     "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
     "WHERE usename = current_user AND pid <> pg_backend_pid()"
 )
@@ -26,7 +29,7 @@ TERMINATE = (
 
 @pytest.fixture
 def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
-    """Have a machine with a syslog, and lines sent to it."""
+    """Listen as the machine's own syslog, which receives the audit lines."""
     monkeypatch.delenv(AUDIT)
     monkeypatch.delenv("SUDO_USER", raising=False)
     monkeypatch.setattr(syslog, "LOCAL", str(tmp_path / "log"))
@@ -34,14 +37,32 @@ def log(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Listener]:
         yield listener
 
 
+def end_connection_after_line(
+    monkeypatch: pytest.MonkeyPatch, server: Server, number: int, *, is_changed: bool
+) -> None:
+    """End all connections after a line of stdout; with `is_changed`, then change the passwords."""
+    write_line = Stdout.write_line
+    lines = []
+
+    def write_and_end(stdout: Stdout, text: str) -> None:
+        write_line(stdout, text)
+        lines.append(text)
+        if len(lines) == number:
+            server.database.run(_TERMINATE)
+            if is_changed:
+                server.database.run("UPDATE zato_sso_user SET password = 'third'")
+
+    monkeypatch.setattr(Stdout, "write_line", write_and_end)
+
+
 def assert_no_secret(line: AuditLine, server: Server, *secrets: str) -> None:
-    """See that nothing is in a line that is not to be there."""
+    """Check that a line holds no secret."""
     for secret in (*secrets, server.key, PASSWORD, OLD, "gAAAA", "pbkdf2"):
         assert secret not in line.raw
 
 
-def assert_refused(log: Listener, server: Server, done: Invoked, exit_code: int) -> AuditLine:
-    """See that a refusal is told, in the words that the user gets, and return the line."""
+def assert_refused(log: Listener, server: Server, done: Result, exit_code: int) -> AuditLine:
+    """Check that a refusal is recorded in the words of stderr, and return the line."""
     line = log.line()
     assert (done.exit_code, line["exit_code"], line["outcome"]) == (exit_code, exit_code, "refused")
     assert line.severity == WARNING

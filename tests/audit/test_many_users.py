@@ -1,33 +1,33 @@
-"""Audit lines of many resets."""
+"""Audit lines of `reset-user-passwords`."""
 
 import os
 import signal
 import time
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result as Invoked
 
-from tests.audit.conftest import TERMINATE, assert_no_secret, assert_refused
+from tests.audit.conftest import (
+    Invoke,
+    assert_no_secret,
+    assert_refused,
+    end_connection_after_line,
+)
 from tests.support.bulk import OUT, assert_valid, bulk_arguments, names
 from tests.support.servers import Server
 from tests.support.syslog import NOTICE, Listener, fill
 from zato_sso_reset.audit import syslog
-from zato_sso_reset.audit.trail import Audit
-from zato_sso_reset.cli.delivery import Result
+from zato_sso_reset.audit.trail import Trail
 from zato_sso_reset.services import bulk_reset as bulk
 
-Invoke = Callable[..., Invoked]
 
+class TestManyUsers:
+    """One line for each user, and one for a refused run."""
 
-class TestMany:
-    """reset-user-passwords."""
-
-    def test_is_told_of_each(
+    def test_each_user_has_a_line(
         self, server: Server, log: Listener, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Each user has a line, once the batch is committed."""
+        """The lines are in the order of the output."""
         monkeypatch.setattr(bulk, "BATCH", 3)
         done = invoke(*bulk_arguments(server, "--all", "--yes", "--must-change", "yes"))
         lines = log.lines()
@@ -42,33 +42,33 @@ class TestMany:
             assert server.database.name in line["database"]
             assert_no_secret(line, server)
 
-    def test_refusal_is_told_once(self, sqlite_server: Server, log: Listener, invoke: Invoke) -> None:
-        """A run that is refused as a whole has one line."""
+    def test_refused_run_has_one_line(self, sqlite_server: Server, log: Listener, invoke: Invoke) -> None:
+        """It names no user."""
         arguments = bulk_arguments(sqlite_server, "--users-from", "-", "--yes", output=OUT)
         done = invoke(*arguments, input="user1\nnobody1\n")
         line = assert_refused(log, sqlite_server, done, 22)
 
         assert "user" not in line.fields
 
-    def test_dry_run_is_not_told(self, sqlite_server: Server, log: Listener, invoke: Invoke) -> None:
-        """What changes nothing is no news, nor is that it fails."""
+    def test_dry_run_is_not_recorded(self, sqlite_server: Server, log: Listener, invoke: Invoke) -> None:
+        """Neither is a dry run that is refused."""
         for args in (["--all"], ["--users-from", "-"]):
             invoke(*bulk_arguments(sqlite_server, "--dry-run", *args, output=OUT), input="nobody1\n")
 
         assert log.lines() == []
 
-    def test_ends_early(
+    def test_stopped_run_is_recorded_after_its_changes(
         self, sqlite_server: Server, log: Listener, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A run that is stopped has a line for each user who is done, and one for itself."""
+        """Each user who is done has a line."""
         monkeypatch.setattr(bulk, "BATCH", 2)
-        changed = Audit.changed
+        changed = Trail.changed
 
         def stop(*args: object) -> None:
             changed(*args)  # type: ignore[arg-type]
             os.kill(os.getpid(), signal.SIGTERM)
 
-        monkeypatch.setattr(Audit, "changed", stop)
+        monkeypatch.setattr(Trail, "changed", stop)
         done = invoke(*bulk_arguments(sqlite_server, "--all", "--yes", output=OUT))
         *changes, last = log.lines()
 
@@ -78,7 +78,7 @@ class TestMany:
 
     @pytest.mark.parametrize("server", ["postgresql"], indirect=True)
     @pytest.mark.parametrize(("is_changed", "exit_code"), [(False, 79), (True, 76)])
-    def test_commit_fails(
+    def test_failed_commit_is_recorded_as_refused_or_unknown(
         self,
         server: Server,
         log: Listener,
@@ -88,20 +88,9 @@ class TestMany:
         *,
         is_changed: bool,
     ) -> None:
-        """Users whose old passwords stay have no line; those of whom nobody knows have one that says so."""
+        """Users whose old passwords stay have no line; an unknown outcome has one."""
         monkeypatch.setattr(bulk, "BATCH", 2)
-        write_line = Result.write_line
-        batches = []
-
-        def harm(result: Result, text: str) -> None:
-            write_line(result, text)
-            batches.append(text)
-            if len(batches) == 2:
-                server.database.run(TERMINATE)
-                if is_changed:
-                    server.database.run("UPDATE zato_sso_user SET password = 'third'")
-
-        monkeypatch.setattr(Result, "write_line", harm)
+        end_connection_after_line(monkeypatch, server, 2, is_changed=is_changed)
         done = invoke(*bulk_arguments(server, "--all", "--yes"))
         *changes, last = log.lines()
         expected = ["done", "done", "unknown", "unknown"][: 4 if is_changed else 2]
@@ -111,7 +100,7 @@ class TestMany:
         assert [line["outcome"] for line in changes] == expected
         assert [line["user"] for line in changes] == names(done.stdout)[: len(expected)]
 
-    def test_syslog_is_stuck(
+    def test_stuck_syslog_is_waited_for_and_warned_of_once(
         self,
         sqlite_server: Server,
         log: Listener,
@@ -119,7 +108,7 @@ class TestMany:
         monkeypatch: pytest.MonkeyPatch,
         tmp_path: Path,
     ) -> None:
-        """It is waited for once, and warned of once."""
+        """The run does not wait for each user."""
         monkeypatch.setattr(syslog, "TIMEOUT", 0.5)
         fill(tmp_path / "log")
         start = time.monotonic()

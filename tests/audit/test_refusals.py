@@ -1,4 +1,4 @@
-"""Audit lines of resets that are refused."""
+"""Audit lines of refused resets."""
 
 import sqlite3
 import subprocess
@@ -6,45 +6,49 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result as Invoked
 
-from tests.audit.conftest import CHANGE, CHOSEN, RESET, TERMINATE, assert_no_secret, assert_refused
+from tests.audit.conftest import (
+    CHANGE,
+    CHOSEN,
+    RESET,
+    Invoke,
+    assert_no_secret,
+    assert_refused,
+    end_connection_after_line,
+)
 from tests.conftest import ZATO
 from tests.support.databases import PASSWORD
 from tests.support.harms import malformed_url, no_database, no_password_is_taken
 from tests.support.limits import in_no_directory
 from tests.support.servers import LINE, OLD, Server
 from tests.support.syslog import CRITICAL, WARNING, Listener
-from zato_sso_reset.cli.delivery import Result
-from zato_sso_reset.database import engine as odb
+from zato_sso_reset.database import engine
 from zato_sso_reset.domain.generator import PasswordGenerator
-
-Invoke = Callable[..., Invoked]
 
 
 def another_key(server: Server) -> None:
-    """Have a key that is none of the server's."""
+    """Replace the secret key by another server's."""
     server.edit("secrets.conf", "secret_keys", key1="A" * 43 + "=")
 
 
 def another_role(server: Server) -> None:
-    """Have a user that the database does not let in."""
+    """Use a database user that does not exist."""
     odb = {"engine": "postgresql", "host": "127.0.0.1", "port": "5432", "username": "no_such_user"}
     server.edit("server.conf", "odb", password=f'"{PASSWORD}"', **odb)
 
 
 def malformed_toml(server: Server) -> None:
-    """Have overrides that are none, with a password in them."""
+    """Write malformed overrides with a password."""
     server.override(f"[audit]\nsyslog = {PASSWORD}")
 
 
 def malformed_address(server: Server) -> None:
-    """Have an address that is none."""
+    """Write an invalid syslog address."""
     server.override('[audit]\nsyslog = "not an address"')
 
 
 class TestRefusal:
-    """A reset that is refused."""
+    """The line has the message and the exit code that the user gets."""
 
     @pytest.mark.parametrize(
         ("harm", "exit_code"),
@@ -59,7 +63,7 @@ class TestRefusal:
         ],
         ids=lambda value: getattr(value, "__name__", None),
     )
-    def test_is_told(
+    def test_any_refusal_is_recorded(
         self,
         sqlite_server: Server,
         log: Listener,
@@ -67,15 +71,17 @@ class TestRefusal:
         harm: Callable[[Server], None],
         exit_code: int,
     ) -> None:
-        """Whatever the reason, also one that is found before anything of the server is known."""
+        """Errors in the configuration come before the database is known."""
         harm(sqlite_server)
         line = assert_refused(log, sqlite_server, invoke(*RESET, sqlite_server.path, "user1"), exit_code)
 
         assert line["user"] == "user1"
         assert ("database" in line.fields) is (exit_code != 78)
 
-    def test_expiry_too_far_away(self, sqlite_server: Server, log: Listener, invoke: Invoke) -> None:
-        """A value that is refused only once the server is known is told."""
+    def test_expiry_beyond_the_year_9999_is_recorded(
+        self, sqlite_server: Server, log: Listener, invoke: Invoke
+    ) -> None:
+        """This value is refused after the server was read."""
         done = invoke(*RESET, "--expiry", "9999999", sqlite_server.path, "user1")
 
         assert_refused(log, sqlite_server, done, 2)
@@ -88,7 +94,7 @@ class TestRefusal:
             ("min_length = 99", CHOSEN, 21),
         ],
     )
-    def test_password_of_ones_choice(
+    def test_refused_password_stays_secret(
         self,
         sqlite_server: Server,
         log: Listener,
@@ -98,7 +104,7 @@ class TestRefusal:
         password: str,
         exit_code: int,
     ) -> None:
-        """A password that can't be, or that the policy refuses, is told without it."""
+        """An invalid password, and one that the policy refuses."""
         sqlite_server.override(f"[password]\n{toml}".lower())
         done = invoke(*CHANGE, "--password-stdin", sqlite_server.path, "user1", input=password)
         line = log.line()
@@ -108,24 +114,28 @@ class TestRefusal:
         assert_no_secret(line, sqlite_server, CHOSEN, CHOSEN.lower())
         assert sqlite_server.opens("user1", OLD)
 
-    def test_no_such_user(self, server: Server, log: Listener, invoke: Invoke) -> None:
-        """Of a user who is not there, and one who is not approved; the database is told."""
+    def test_unknown_and_unapproved_users_are_recorded(
+        self, server: Server, log: Listener, invoke: Invoke
+    ) -> None:
+        """The line names the user and the database."""
         for username in ("nobody1", "pending1"):
             line = assert_refused(log, server, invoke(*RESET, server.path, username), 22)
             assert line["user"] == username
             assert server.database.name in line["database"]
 
-    def test_not_a_server(self, sqlite_server: Server, log: Listener, invoke: Invoke) -> None:
-        """A path that is no server's is told as it was given."""
+    def test_path_that_is_not_a_server_is_recorded(
+        self, sqlite_server: Server, log: Listener, invoke: Invoke
+    ) -> None:
+        """The line has the given path."""
         (sqlite_server.repo / "secrets.conf").unlink()
 
         assert_refused(log, sqlite_server, invoke(*RESET, sqlite_server.path, "user1"), 23)
 
-    def test_locked_database(
+    def test_locked_database_is_recorded(
         self, sqlite_server: Server, log: Listener, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A database that is busy changes nothing, and is told."""
-        monkeypatch.setitem(odb._CONNECT_ARGS["sqlite"], "timeout", 0.1)  # noqa: SLF001 no need to wait
+        """The command gave up waiting."""
+        monkeypatch.setitem(engine._CONNECT_ARGS["sqlite"], "timeout", 0.1)  # noqa: SLF001 shorter than a user's
         with sqlite3.connect(sqlite_server.database.name, isolation_level=None) as connection:
             connection.execute("BEGIN EXCLUSIVE")
             done = invoke(*RESET, sqlite_server.path, "user1")
@@ -133,20 +143,20 @@ class TestRefusal:
 
         assert_refused(log, sqlite_server, done, 75)
 
-    def test_log_that_can_not_be_made(
+    def test_log_that_cannot_be_created_is_recorded(
         self, sqlite_server: Server, log: Listener, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """A file that can't be made ends the command before the server is read."""
+        """This error ends the command before the server is read."""
         with in_no_directory(monkeypatch):
             done = invoke(*RESET, "--store-log", sqlite_server.path, "user1")
 
         assert_refused(log, sqlite_server, done, 73)
 
     @pytest.mark.parametrize("redirection", [">/dev/full", ">&-"])
-    def test_stdout_fails(
+    def test_failed_delivery_is_recorded(
         self, sqlite_server: Server, log: Listener, tmp_path: Path, redirection: str
     ) -> None:
-        """A password that could not be written out is told, with stdout closed too."""
+        """Rows 4 and 6: stdout is full or closed."""
         sqlite_server.override(f'[audit]\nsyslog = "{tmp_path}/log"')
         argv = ["/bin/sh", "-c", f'exec "$0" "$@" {redirection}', str(ZATO), *RESET]
         done = subprocess.run(
@@ -158,10 +168,10 @@ class TestRefusal:
         assert done.stderr == f"Error: {line['error']}\n"
         assert sqlite_server.opens("user1", OLD)
 
-    def test_bug(
+    def test_bug_is_recorded_without_its_message(
         self, sqlite_server: Server, log: Listener, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """An error that nobody foresaw is told as the user is told, without its message."""
+        """The message may hold a secret."""
 
         def generate(_self: object) -> str:
             raise RuntimeError(PASSWORD)
@@ -171,7 +181,7 @@ class TestRefusal:
 
     @pytest.mark.parametrize("server", ["postgresql"], indirect=True)
     @pytest.mark.parametrize(("is_changed", "exit_code"), [(False, 79), (True, 76)])
-    def test_commit_fails(
+    def test_failed_commit_is_recorded_as_refused_or_unknown(
         self,
         server: Server,
         log: Listener,
@@ -181,16 +191,8 @@ class TestRefusal:
         *,
         is_changed: bool,
     ) -> None:
-        """A password that is void is told, and so is that nobody knows, which is critical."""
-        write_line = Result.write_line
-
-        def harm(result: Result, text: str) -> None:
-            write_line(result, text)
-            server.database.run(TERMINATE)
-            if is_changed:
-                server.database.run("UPDATE zato_sso_user SET password = 'third'")
-
-        monkeypatch.setattr(Result, "write_line", harm)
+        """Row 14: an unknown outcome is critical."""
+        end_connection_after_line(monkeypatch, server, 1, is_changed=is_changed)
         done = invoke(*RESET, server.path, "user1")
         match = LINE.fullmatch(done.stdout)
         line = log.line()
@@ -202,9 +204,9 @@ class TestRefusal:
         assert_no_secret(line, server, match["password"])
 
     @pytest.mark.parametrize("args", [["--expiry", "x"], ["--no-such-option"], ["user2"]])
-    def test_mistake_on_the_command_line(
+    def test_usage_error_is_not_recorded(
         self, sqlite_server: Server, log: Listener, invoke: Invoke, args: list[str]
     ) -> None:
-        """What the parser does not understand is of no server, and not told."""
+        """No server is known yet."""
         assert invoke(*RESET, *args, sqlite_server.path, "user1").exit_code == 2
         assert log.lines() == []

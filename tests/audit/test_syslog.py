@@ -1,4 +1,4 @@
-"""Where an audit line goes, and how."""
+"""Syslog addresses, and sending to them."""
 
 import os
 import socket
@@ -11,20 +11,20 @@ import pytest
 from tests.support.servers import Server
 from tests.support.syslog import AUTHPRIV, NOTICE, fill, udp_listener, unix_listener
 from zato_sso_reset.audit import syslog
-from zato_sso_reset.audit.syslog import Address, Syslog, read_address, shown
+from zato_sso_reset.audit.syslog import Address, Syslog, display, read_address
 from zato_sso_reset.errors import ConfigError
 
 VARIABLE = "Zato_Config_Server_sso__conf_audit_syslog"
 
 
 def address_of(server: Server, env: Mapping[str, str] | None = None) -> Address | None:
-    """Return where the lines of a server go."""
-    return read_address(server.path, env=env or {}, warn=lambda _: None)
+    """Return the address for the lines of a server."""
+    return read_address(server.path, env=env or {})
 
 
 @pytest.fixture
-def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Have a machine with a syslog; return where it is."""
+def local(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Return the address of the machine's own syslog."""
     path = tmp_path / "log"
     monkeypatch.setattr(syslog, "LOCAL", str(path))
     with unix_listener(path):
@@ -34,12 +34,13 @@ def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
 class TestReadAddress:
     """`[audit] syslog`."""
 
-    def test_is_the_machines_own_unless_told(self, sqlite_server: Server, here: str) -> None:
-        """Without `sso.toml`, or with one that says nothing of it, lines go to the machine's syslog."""
-        assert address_of(sqlite_server) == here
+    @pytest.mark.parametrize("toml", ["", "[password]\nexpiry = 3", "[audit]\nsyslog = true"])
+    def test_default_is_the_machine_s_own(self, sqlite_server: Server, local: str, toml: str) -> None:
+        """`true` is the default."""
+        assert address_of(sqlite_server) == local
 
-        sqlite_server.override("[password]\nexpiry = 3")
-        assert address_of(sqlite_server) == here
+        sqlite_server.override(toml)
+        assert address_of(sqlite_server) == local
 
     @pytest.mark.parametrize(
         ("value", "address"),
@@ -55,33 +56,26 @@ class TestReadAddress:
             ('"$SYSLOG"', ("from-env", 99)),
         ],
     )
-    def test_is_what_sso_toml_says(
-        self, sqlite_server: Server, here: str, value: str, address: Address | None
+    def test_sso_toml_sets_a_path_a_host_or_nothing(
+        self, sqlite_server: Server, value: str, address: Address | None
     ) -> None:
-        """A path, a host, a host and a port, none at all; `$NAME` names an environment variable."""
-        assert address != here
+        """`$NAME` is the value of an environment variable."""
         sqlite_server.override(f"[audit]\nsyslog = {value}")
 
         assert address_of(sqlite_server, {"SYSLOG": "from-env:99"}) == address
 
-    def test_true_is_the_default(self, sqlite_server: Server, here: str) -> None:
-        """`true` is what holds anyway."""
-        sqlite_server.override("[audit]\nsyslog = true")
-
-        assert address_of(sqlite_server) == here
-
-    def test_environment_beats_sso_toml(self, sqlite_server: Server, here: str) -> None:
-        """As for any other setting."""
+    def test_environment_overrides_sso_toml(self, sqlite_server: Server, local: str) -> None:
+        """The precedence is that of any other setting."""
         sqlite_server.override("[audit]\nsyslog = true")
 
         assert address_of(sqlite_server, {VARIABLE: "false"}) is None
         assert address_of(sqlite_server, {VARIABLE: "/dev/other"}) == "/dev/other"
-        assert address_of(sqlite_server, {VARIABLE: "True"}) == here
+        assert address_of(sqlite_server, {VARIABLE: "True"}) == local
 
-    def test_machine_without_a_syslog(
+    def test_machine_without_a_syslog_has_no_address(
         self, sqlite_server: Server, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        """There is nowhere to send lines to."""
+        """Lines are sent nowhere."""
         monkeypatch.setattr(syslog, "LOCAL", str(tmp_path / "none"))
 
         assert address_of(sqlite_server) is None
@@ -89,43 +83,30 @@ class TestReadAddress:
     @pytest.mark.parametrize(
         "value",
         [
-            '""',
-            "1",
-            "[]",
-            '"log/socket"',
-            '"a b"',
-            '"::1"',
-            '"host:"',
-            '"host:0"',
-            '"host:65536"',
-            '"host:²"',
-            '"tcp://host"',
-            '"/a\\u0000b"',
-            '"$UNSET"',
-            '"zato+secret://zato.syslog"',
+            *('""', "1", "[]", '"log/socket"', '"a b"', '"::1"', '"host:"', '"host:0"', '"host:65536"'),
+            *('"host:²"', '"tcp://host"', '"/a\\u0000b"', '"$UNSET"', '"zato+secret://zato.syslog"'),
         ],
     )
-    def test_malformed(self, sqlite_server: Server, value: str) -> None:
-        """What is no address is an error that names the setting."""
+    def test_malformed_address_is_an_error_that_names_the_setting(
+        self, sqlite_server: Server, value: str
+    ) -> None:
+        """`sso.toml`: relative paths, unbracketed IPv6, bad ports, unset variables and secrets."""
         sqlite_server.override(f"[audit]\nsyslog = {value}")
 
         with pytest.raises(ConfigError, match=r"\[audit\] syslog"):
             address_of(sqlite_server)
 
-    def test_not_a_server(self, tmp_path: Path, here: str) -> None:
-        """Where there is no server, the environment alone may lead elsewhere than to the machine's own."""
-        assert read_address(tmp_path / "none", env={}, warn=print) == here
-        assert read_address(tmp_path, env={VARIABLE.replace("Server", "Unknown"): "h"}, warn=print) == (
-            "h",
-            514,
-        )
+    def test_environment_is_used_without_a_server(self, tmp_path: Path, local: str) -> None:
+        """A refusal of a wrong path is recorded too."""
+        assert read_address(tmp_path / "none", env={}) == local
+        assert read_address(tmp_path, env={VARIABLE.replace("Server", "Unknown"): "h"}) == ("h", 514)
 
 
 class TestSyslog:
     """Sending a line."""
 
-    def test_unix_socket(self, tmp_path: Path) -> None:
-        """A line goes out as one datagram, with facility, severity, program and process."""
+    def test_line_is_one_datagram_to_a_unix_socket(self, tmp_path: Path) -> None:
+        """It has the facility, the severity, the program and the process."""
         with unix_listener(tmp_path / "log") as listener:
             Syslog(str(tmp_path / "log")).send(NOTICE, 'user="user1"')
             assert listener.end.recv(1000) == (
@@ -136,14 +117,14 @@ class TestSyslog:
         ("host", "family"),
         [("127.0.0.1", socket.AF_INET), ("localhost", socket.AF_INET), ("::1", socket.AF_INET6)],
     )
-    def test_udp(self, host: str, family: int) -> None:
-        """A host is sent to over UDP, IPv6 among it."""
+    def test_host_is_sent_to_over_udp(self, host: str, family: int) -> None:
+        """IPv6 works too."""
         with udp_listener(family) as (listener, port):
             Syslog((host, port)).send(NOTICE, "exit_code=0")
             assert listener.line().fields == {"exit_code": 0}
 
-    def test_nobody_listens(self, tmp_path: Path) -> None:
-        """A socket that is missing, or that nobody has open, is an error."""
+    def test_socket_without_a_listener_is_an_error(self, tmp_path: Path) -> None:
+        """It is missing, or left over."""
         path = tmp_path / "log"
         with pytest.raises(FileNotFoundError):
             Syslog(str(path)).send(NOTICE, "a=1")
@@ -153,13 +134,13 @@ class TestSyslog:
             Syslog(str(path)).send(NOTICE, "a=1")
 
     @pytest.mark.parametrize("host", ["no-such-host.invalid", f"{'a' * 64}.invalid", "a..b"])
-    def test_host_without_an_address(self, host: str) -> None:
-        """A name that is not found is an error at once, of one kind."""
+    def test_unknown_host_is_an_os_error(self, host: str) -> None:
+        """Invalid names are no exception."""
         with pytest.raises(OSError, match=r"."):
             Syslog((host, 514))
 
-    def test_nobody_reads(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A syslog that is stuck costs one bounded wait, however many lines there are."""
+    def test_stuck_syslog_is_waited_for_once(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+        """After one limited wait, further lines fail at once."""
         monkeypatch.setattr(syslog, "TIMEOUT", 0.2)
         path = tmp_path / "log"
         with unix_listener(path) as listener:
@@ -175,10 +156,10 @@ class TestSyslog:
             assert time.monotonic() - start < 1.5
 
             listener.end.recv(10)
-            sender.send(NOTICE, "a=2")  # it goes on once somebody reads
+            sender.send(NOTICE, "a=2")  # works again once somebody reads
 
-    def test_restarted_in_between(self, tmp_path: Path) -> None:
-        """A line finds the new socket of a syslog that was restarted since the last one."""
+    def test_line_reaches_a_restarted_syslog(self, tmp_path: Path) -> None:
+        """Each line connects to the current socket."""
         path = tmp_path / "log"
         with unix_listener(path):
             sender = Syslog(str(path))
@@ -189,13 +170,10 @@ class TestSyslog:
             assert listener.line().fields == {"a": 2}
 
 
-class TestShown:
-    """An address in a message."""
-
-    @pytest.mark.parametrize(
-        ("address", "text"),
-        [("/dev/log", "/dev/log"), (("host", 514), "host:514"), (("::1", 514), "[::1]:514")],
-    )
-    def test_as_it_is_written(self, address: Address, text: str) -> None:
-        """It reads as in `sso.toml`."""
-        assert shown(address) == text
+@pytest.mark.parametrize(
+    ("address", "text"),
+    [("/dev/log", "/dev/log"), (("host", 514), "host:514"), (("::1", 514), "[::1]:514")],
+)
+def test_address_is_displayed_as_in_sso_toml(address: Address, text: str) -> None:
+    """IPv6 addresses have brackets."""
+    assert display(address) == text

@@ -1,1 +1,1 @@
-"""The `zato` program: commands from plugins, hand-over to a stock `zato`."""
+"""The `zato` program: plugins, and the hand-over to a stock `zato`."""

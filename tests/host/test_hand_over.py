@@ -1,26 +1,23 @@
-"""What no plugin offers goes to a stock `zato`, for which a script stands in here."""
+"""The hand-over of unknown commands to a stock `zato`, here a shell script."""
 
 import os
 import shutil
 import time
 from collections.abc import Callable
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import pytest
-from click.testing import Result
 
 from tests.conftest import ZATO
+from tests.host.conftest import Invoke, Process, is_one_line
 
-Process = Callable[..., CompletedProcess[str]]
-
-TELLS = 'printf "%s\\n" "$@"; exit 7'
-"""A stand-in that prints each argument on a line, and has an exit code of its own."""
+PRINT_ARGUMENTS = 'printf "%s\\n" "$@"; exit 7'
+"""A script that prints each argument on a line."""
 
 
 @pytest.fixture
 def path(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., None]:
-    """Set PATH: our own program first, then these folders, then those of the system without a `zato`."""
+    """Set PATH to our own program, these folders, and those of the system without a `zato`."""
     system = [folder for folder in ("/usr/bin", "/bin") if not shutil.which("zato", path=folder)]
     ours = tmp_path / "ours"
     ours.mkdir()
@@ -49,13 +46,8 @@ def stand_in(tmp_path: Path, path: Callable[..., None]) -> Callable[[str], Path]
     return stand_in
 
 
-def is_one_line(text: str) -> bool:
-    """Tell whether `text` is one line of an error."""
-    return text.startswith("Error: ") and text.endswith("\n") and text[:-1].isprintable()
-
-
 class TestHandOver:
-    """The stock `zato` takes over the process, with the same arguments."""
+    """The stock `zato` replaces the process."""
 
     @pytest.mark.parametrize(
         "arguments",
@@ -70,8 +62,8 @@ class TestHandOver:
     def test_arguments_and_exit_code_are_the_same(
         self, stand_in: Callable[[str], Path], process: Process, arguments: tuple[str, ...]
     ) -> None:
-        """Each argument arrives as it was given, and the exit code comes back."""
-        stand_in(TELLS)
+        """Empty, special and undecodable arguments arrive unchanged."""
+        stand_in(PRINT_ARGUMENTS)
         done = process(*arguments, errors="surrogateescape")
 
         assert (done.returncode, done.stderr) == (7, "")
@@ -86,7 +78,7 @@ class TestHandOver:
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "from stdin")
 
     @pytest.mark.parametrize("arguments", [("sso", "lock-user", "PATH"), ("from-config", "server1.config")])
-    def test_environment_can_name_the_stock_zato(
+    def test_environment_names_the_stock_zato(
         self,
         stand_in: Callable[[str], Path],
         path: Callable[..., None],
@@ -94,20 +86,20 @@ class TestHandOver:
         monkeypatch: pytest.MonkeyPatch,
         arguments: tuple[str, ...],
     ) -> None:
-        """$ZATO_STOCK_CLI is used, whatever it is called and whether on PATH or not."""
+        """$ZATO_STOCK_CLI may be any path."""
         Path("server1.config").write_text("command=create_server\n")
-        file = stand_in(TELLS)
+        file = stand_in(PRINT_ARGUMENTS)
         monkeypatch.setenv("ZATO_STOCK_CLI", str(file.rename(file.with_name("zato-3.3"))))
         path()
         done = process(*arguments)
 
         assert (done.returncode, done.stdout.split(), done.stderr) == (7, list(arguments), "")
 
-    def test_environment_can_give_a_name_on_path(
+    def test_bare_name_is_searched_on_path(
         self, stand_in: Callable[[str], Path], process: Process, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """$ZATO_STOCK_CLI is looked for on PATH where it is a bare name."""
-        file = stand_in(TELLS)
+        """$ZATO_STOCK_CLI may be a name without a folder."""
+        file = stand_in(PRINT_ARGUMENTS)
         file.rename(file.with_name("zato-3.3"))
         monkeypatch.setenv("ZATO_STOCK_CLI", "zato-3.3")
 
@@ -120,23 +112,23 @@ class TestHandOver:
         monkeypatch: pytest.MonkeyPatch,
         tmp_path: Path,
     ) -> None:
-        """With both, the one that was named is run."""
+        """The named program runs."""
         named = tmp_path / "named"
         named.write_text("#!/bin/sh\nexit 8\n")
         named.chmod(0o755)
-        stand_in(TELLS)
+        stand_in(PRINT_ARGUMENTS)
         monkeypatch.setenv("ZATO_STOCK_CLI", str(named))
 
         assert process("start").returncode == 8
 
-    def test_second_install_of_ours_is_skipped(
+    def test_second_installation_of_ours_is_skipped(
         self, stand_in: Callable[[str], Path], path: Callable[..., None], process: Process, tmp_path: Path
     ) -> None:
-        """A `zato` of ours from another environment is not the stock one, which may come after it."""
+        """The stock `zato` may come after it on PATH."""
         second = tmp_path / "second"
         second.mkdir()
         shutil.copy(ZATO, second)
-        path(second, stand_in(TELLS).parent)
+        path(second, stand_in(PRINT_ARGUMENTS).parent)
 
         assert process("start").returncode == 7
 
@@ -154,14 +146,10 @@ class TestHandOver:
             ((), 2),
         ],
     )
-    def test_ours_is_never_handed_over(
-        self,
-        stand_in: Callable[[str], Path],
-        process: Process,
-        arguments: tuple[str, ...],
-        code: int,
+    def test_own_commands_and_options_are_never_handed_over(
+        self, stand_in: Callable[[str], Path], process: Process, arguments: tuple[str, ...], code: int
     ) -> None:
-        """Our commands and options run here."""
+        """Errors are ours too."""
         stand_in("touch called; exit 7")
 
         assert process(*arguments).returncode == code
@@ -169,13 +157,9 @@ class TestHandOver:
 
     @pytest.mark.parametrize("line", ["zato ", "zato start ", "zato sso lock-user --", "zato sta"])
     def test_completion_is_never_handed_over(
-        self,
-        stand_in: Callable[[str], Path],
-        process: Process,
-        monkeypatch: pytest.MonkeyPatch,
-        line: str,
+        self, stand_in: Callable[[str], Path], process: Process, monkeypatch: pytest.MonkeyPatch, line: str
     ) -> None:
-        """The TAB key starts nothing."""
+        """The TAB key starts no program."""
         stand_in("touch called; exit 7")
         monkeypatch.setenv("_ZATO_COMPLETE", "bash_complete")
         monkeypatch.setenv("COMP_WORDS", line)
@@ -187,21 +171,21 @@ class TestHandOver:
 
 
 class TestFromConfig:
-    """`zato from-config` of a file that is not ours goes to the stock `zato`."""
+    """`zato from-config` with a command of the stock `zato`."""
 
     def test_stored_stock_command_is_handed_over(
         self, stand_in: Callable[[str], Path], process: Process
     ) -> None:
-        """The stock `zato` gets the same command line."""
-        stand_in(TELLS)
+        """The stock `zato` receives the same command line."""
+        stand_in(PRINT_ARGUMENTS)
         Path("zato.config").write_text("# now - user@host\ncommand=sso_lock_user\npath=/x\nusername=user1\n")
         done = process("from-config", "zato.config")
 
         assert (done.returncode, done.stdout, done.stderr) == (7, "from-config\nzato.config\n", "")
 
     @pytest.mark.usefixtures("path")
-    def test_without_a_stock_zato_names_the_command(self, invoke: Callable[..., Result]) -> None:
-        """The error tells what the file asks for."""
+    def test_error_without_a_stock_zato_names_the_stored_command(self, invoke: Invoke) -> None:
+        """The exit code is that of a usage error."""
         Path("zato.config").write_text("command=sso_lock_user\npath=/x\n")
         done = invoke("from-config", "zato.config")
 
@@ -211,14 +195,14 @@ class TestFromConfig:
 
 
 class TestNoStockZato:
-    """Where there is nobody to hand over to, one line says so."""
+    """Without a usable stock `zato`, one line explains the problem."""
 
     @pytest.mark.parametrize("arguments", [("start", "server1"), ("sso", "lock-user"), ("a\x1b[31m",)])
     @pytest.mark.usefixtures("path")
-    def test_none_on_path(
-        self, invoke: Callable[..., Result], process: Process, arguments: tuple[str, ...]
+    def test_unknown_command_is_a_usage_error_that_names_the_variable(
+        self, invoke: Invoke, process: Process, arguments: tuple[str, ...]
     ) -> None:
-        """An unknown command exits 2, here as in a process, and the line names it and the variable."""
+        """A process and a call within this one behave the same."""
         result, done = invoke(*arguments), process(*arguments)
 
         assert (result.exit_code, result.stdout) == (done.returncode, done.stdout) == (2, "")
@@ -232,15 +216,10 @@ class TestNoStockZato:
         ("content", "mode"),
         [(None, 0), ("#!/bin/sh\n", 0o644), ("no program\0", 0o755), ("#!/no/such/shell\n", 0o755)],
     )
-    def test_named_one_can_not_be_run(
-        self,
-        invoke: Callable[..., Result],
-        monkeypatch: pytest.MonkeyPatch,
-        tmp_path: Path,
-        content: str | None,
-        mode: int,
+    def test_named_program_that_cannot_run_is_an_error_with_the_reason(
+        self, invoke: Invoke, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str | None, mode: int
     ) -> None:
-        """A $ZATO_STOCK_CLI that is absent or no program is named, with the reason."""
+        """$ZATO_STOCK_CLI is missing, not executable, or not a program."""
         file = tmp_path / "zato-3.3"
         if content is not None:
             file.write_text(content)
@@ -254,10 +233,10 @@ class TestNoStockZato:
 
     @pytest.mark.usefixtures("path")
     @pytest.mark.parametrize("value", ["9" * 5000 + " 1", "1 " + "9" * 5000, "x", "\u0661 1"])
-    def test_any_mark_of_a_hand_over_is_harmless(
-        self, invoke: Callable[..., Result], monkeypatch: pytest.MonkeyPatch, value: str
+    def test_malformed_hand_over_count_is_ignored(
+        self, invoke: Invoke, monkeypatch: pytest.MonkeyPatch, value: str
     ) -> None:
-        """What somebody else put into the variable is none of ours."""
+        """Anybody may set the variable."""
         monkeypatch.setenv("ZATO_HANDED_OVER", value)
         monkeypatch.setenv("ZATO_STOCK_CLI", "/no/such/zato")
 
@@ -266,7 +245,7 @@ class TestNoStockZato:
     def test_fifo_on_path_is_not_waited_for(
         self, tmp_path: Path, path: Callable[..., None], process: Process
     ) -> None:
-        """To look into it would wait for a writer."""
+        """Reading it would wait for a writer."""
         os.mkfifo(tmp_path / "zato", 0o755)
         path(tmp_path)
         done = process("start")
@@ -276,15 +255,10 @@ class TestNoStockZato:
 
     @pytest.mark.usefixtures("path")
     @pytest.mark.parametrize("copied", [False, True])
-    def test_named_one_is_ours(
-        self,
-        invoke: Callable[..., Result],
-        monkeypatch: pytest.MonkeyPatch,
-        tmp_path: Path,
-        *,
-        copied: bool,
+    def test_named_program_of_ours_is_refused(
+        self, invoke: Invoke, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, *, copied: bool
     ) -> None:
-        """A $ZATO_STOCK_CLI that leads back here, or to another install of ours, is refused."""
+        """$ZATO_STOCK_CLI is this installation, or another one."""
         monkeypatch.setenv("ZATO_STOCK_CLI", str(shutil.copy(ZATO, tmp_path / "other") if copied else ZATO))
         done = invoke("start", "server1")
 
@@ -294,10 +268,10 @@ class TestNoStockZato:
 
 
 class TestLoop:
-    """A stand-in that calls `zato` again never gets into a loop with it."""
+    """A stock `zato` that calls `zato` again causes no endless loop."""
 
     COUNTED = 'echo again >> called; [ "$(wc -l < called)" -gt 30 ] && exit 99\n'
-    """What ends a loop, so that a failing test ends too."""
+    """A limit, so that a failing test ends too."""
 
     @pytest.mark.parametrize(
         "script",
@@ -310,10 +284,10 @@ class TestLoop:
         ],
         ids=["exec", "child", "grandchild", "exec with more", "child with more"],
     )
-    def test_is_refused_in_one_line(
+    def test_returning_command_is_an_error(
         self, stand_in: Callable[[str], Path], process: Process, script: str
     ) -> None:
-        """What comes back to us is an error, by whatever way it came."""
+        """It returns directly, from a child or a grandchild, with more arguments."""
         stand_in(self.COUNTED + script)
         done = process("start", "server1")
 
@@ -323,10 +297,10 @@ class TestLoop:
         assert "leads back here" in done.stderr
 
     @pytest.mark.parametrize("way", ["exec zato", "zato"])
-    def test_call_of_another_command_is_none(
+    def test_call_of_another_command_is_no_loop(
         self, stand_in: Callable[[str], Path], process: Process, way: str
     ) -> None:
-        """A stock command that calls `zato` for something else gets it: of ours, and of its own."""
+        """A stock command may call other commands, of the stock `zato` and of ours."""
         stand_in(
             f'{self.COUNTED}case "$1" in start) {way} restart "$2";; restart) {way} --version;; esac\nexit $?'
         )
@@ -347,15 +321,15 @@ class TestLoop:
         last: tuple[int, int],
         exit_code: int,
     ) -> None:
-        """Five in a row are allowed; a minute after the last, the count begins again."""
-        stand_in(TELLS)
+        """A minute after the last one, the count starts again."""
+        stand_in(PRINT_ARGUMENTS)
         seconds_ago, hand_overs = last
         monkeypatch.setenv("ZATO_HANDED_OVER", f"{int(time.time()) - seconds_ago} {hand_overs}")
 
         assert process("start").returncode == exit_code
 
     @pytest.mark.parametrize(("mark", "count"), [("{now} 4", "5"), ("{then} 4", "1"), ("", "1")])
-    def test_hand_over_passes_its_time_and_count_on(
+    def test_hand_over_passes_on_its_time_and_count(
         self,
         stand_in: Callable[[str], Path],
         process: Process,
@@ -363,7 +337,7 @@ class TestLoop:
         mark: str,
         count: str,
     ) -> None:
-        """The next hand-over in the chain learns how many there were."""
+        """The next hand-over continues the count."""
         stand_in('echo "$ZATO_HANDED_OVER"')
         begun = int(time.time())
         monkeypatch.setenv("ZATO_HANDED_OVER", mark.format(now=begun, then=begun - 70))

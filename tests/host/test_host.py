@@ -1,4 +1,4 @@
-"""The `zato` program: help, version, errors on one line, and how it is started."""
+"""The `zato` program: help, version, errors, start and interruption."""
 
 import runpy
 import signal
@@ -6,38 +6,33 @@ import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import distribution, version
-from pathlib import Path
 
 import click
 import pytest
-from click.testing import Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ZATO
+from tests.host.conftest import RESET, Invoke, is_one_line
 from tests.support.servers import OLD, Server
-from zato_sso_reset.cli.command import Command
 
-Invoke = Callable[..., Result]
-
-RESET = ("sso", "reset-user-password")
+pytestmark = pytest.mark.usefixtures("no_stock_zato")
 
 VERSION_LINE = f"zato-sso-reset {version('zato-sso-reset')}\n"
 
-
-@pytest.fixture(autouse=True)
-def _no_stock_zato(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
-    """Leave nothing on PATH that a command could be handed over to."""
-    monkeypatch.setenv("PATH", str(tmp_path))
+LIBRARIES = {
+    *("sqlalchemy", "psycopg", "pymysql", "argon2", "cryptography", "configobj", "tomli", "zxcvbn"),
+}
 
 
-def is_one_line(text: str) -> bool:
-    """Tell whether `text` is one line that is safe for a terminal."""
-    return text.endswith("\n") and text[:-1].isprintable() and len(text) > 1
+def run(argv: list[str]) -> tuple[int, str, str]:
+    """Run a program, and return its exit code, stdout and stderr."""
+    done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    return done.returncode, done.stdout, done.stderr
 
 
 class TestHelp:
-    """What each level tells of itself."""
+    """`--help` of each level."""
 
     @pytest.mark.parametrize("option", ["-h", "--help"])
     @pytest.mark.parametrize(
@@ -50,83 +45,65 @@ class TestHelp:
             (("from-config",), "Usage: zato from-config [-h] FILE"),
         ],
     )
-    def test_is_printed_to_stdout(
+    def test_help_is_printed_to_stdout(
         self, invoke: Invoke, command: tuple[str, ...], option: str, expected: str
     ) -> None:
-        """Both options of every command print its usage, and succeed."""
+        """Every command has both options."""
         done = invoke(*command, option)
 
         assert (done.exit_code, done.stderr) == (0, "")
         assert done.stdout.startswith(expected)
 
     @pytest.mark.parametrize("command", [(), ("sso",)])
-    def test_is_shown_where_no_command_is_given(self, invoke: Invoke, command: tuple[str, ...]) -> None:
-        """A group alone shows its help on stderr, as a usage error."""
+    def test_group_without_a_command_is_a_usage_error(self, invoke: Invoke, command: tuple[str, ...]) -> None:
+        """The help goes to stderr."""
         done = invoke(*command)
 
         assert (done.exit_code, done.stdout) == (2, "")
         assert done.stderr.startswith("Usage: zato")
         assert "Commands:" in done.stderr
 
-    def test_lists_our_commands_and_their_distribution(self, invoke: Invoke) -> None:
-        """Our own commands are plugins like any other."""
-        listing = invoke("--help").stdout.splitlines()
-        inside = invoke("sso", "--help").stdout.splitlines()
+    @pytest.mark.parametrize(
+        ("group", "commands"),
+        [((), ("from-config", "sso")), (("sso",), ("quickstart", "reset-user-password"))],
+    )
+    def test_own_commands_are_listed_with_their_distribution(
+        self, invoke: Invoke, group: tuple[str, ...], commands: tuple[str, ...]
+    ) -> None:
+        """They are plugins like any other."""
+        listing = [line.split() for line in invoke(*group, "--help").stdout.splitlines()]
 
-        origin = VERSION_LINE.split()
-        assert ["from-config", *origin] in [line.split() for line in listing]
-        assert ["sso", *origin] in [line.split() for line in listing]
-        assert ["quickstart", *origin] in [line.split() for line in inside]
-        assert ["reset-user-password", *origin] in [line.split() for line in inside]
+        for command in commands:
+            assert [command, *VERSION_LINE.split()] in listing
 
-    def test_tells_of_the_stock_zato(self, invoke: Invoke) -> None:
-        """Whoever looks for a command of the stock CLI learns how it is found."""
+    def test_help_explains_the_stock_zato(self, invoke: Invoke) -> None:
+        """It names the variable that sets its path."""
         text = " ".join(invoke("--help").stdout.split())
 
         assert "handed over to the stock zato" in text
         assert "ZATO_STOCK_CLI" in text
 
-    @pytest.mark.parametrize("command", [(), RESET])
-    def test_imports_nothing_heavy(self, command: tuple[str, ...]) -> None:
-        """No database, hash or cipher is imported just to print a page of help."""
-        argv = [sys.executable, "-X", "importtime", str(ZATO), *command, "--help"]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
+    @pytest.mark.parametrize("command", [(), RESET, ("sso", "password-status")])
+    def test_help_imports_no_library_except_click(self, command: tuple[str, ...]) -> None:
+        """Help does not wait for a database, a hash or a cipher."""
+        code, _, stderr = run([sys.executable, "-X", "importtime", str(ZATO), *command, "--help"])
+        imported = {line.rpartition("|")[2].strip().split(".")[0] for line in stderr.splitlines()}
 
-        imported = {line.rpartition("|")[2].strip().split(".")[0] for line in done.stderr.splitlines()}
+        assert code == 0
         assert {"click", "zato_sso_reset"} <= imported
-        assert not {"sqlalchemy", "argon2", "cryptography"} & imported
-
-    def test_of_a_command_reads_no_metadata(self) -> None:
-        """Only a listing needs importlib.metadata, whose import takes as long as Click's."""
-        argv = [sys.executable, "-X", "importtime", str(ZATO), *RESET, "--help"]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=True)
-
-        imported = {line.rpartition("|")[2].strip() for line in done.stderr.splitlines()}
-        assert "zato_sso_reset.cli.command" in imported
-        assert not {"importlib.metadata", "email", "asyncio", "logging"} & imported
+        assert not LIBRARIES & imported
 
     @pytest.mark.parametrize("option", ["--help", "--version"])
-    def test_on_a_full_disk_is_an_error_of_one_line(self, option: str) -> None:
-        """Output that can't be written is told of in a line, not in a traceback."""
-        argv = ["/bin/sh", "-c", f"exec {ZATO} {option} >/dev/full"]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    def test_full_stdout_is_an_error_of_one_line(self, option: str) -> None:
+        """Row 4, for output that is not a password."""
+        code, _, stderr = run(["/bin/sh", "-c", f"exec {ZATO} {option} >/dev/full"])
 
-        assert done.returncode == 74
-        assert is_one_line(done.stderr)
-
-
-class TestVersion:
-    """`zato --version`."""
-
-    def test_names_the_distribution(self, invoke: Invoke) -> None:
-        """The version is that of the installed distribution."""
-        done = invoke("--version")
-
-        assert (done.exit_code, done.stdout, done.stderr) == (0, VERSION_LINE, "")
+        assert code == 74
+        assert is_one_line(stderr)
 
 
 class TestErrors:
-    """Whatever is wrong on the command line is told in one line that is safe for a terminal."""
+    """Any mistake on the command line is one line that is safe for a terminal."""
 
     @pytest.mark.parametrize(
         "arguments",
@@ -146,26 +123,25 @@ class TestErrors:
             ("sso", "quickstart", "--bogus"),
         ],
     )
-    def test_wrong_use_is_one_line(self, invoke: Invoke, arguments: tuple[str, ...]) -> None:
-        """A usage error exits 2, with nothing on stdout and one line on stderr."""
+    def test_usage_error_is_one_line(self, invoke: Invoke, arguments: tuple[str, ...]) -> None:
+        """The exit code is 2, and stdout is empty."""
         done = invoke(*arguments)
 
         assert (done.exit_code, done.stdout) == (2, "")
         assert is_one_line(done.stderr)
-        assert done.stderr.startswith("Error: ")
 
-    def test_says_where_to_look(self, invoke: Invoke) -> None:
-        """A usage error names the page of help that would have told."""
+    def test_usage_error_names_the_help(self, invoke: Invoke) -> None:
+        """It is the help of the same command."""
         assert "zato sso reset-user-password --help" in invoke(*RESET, "PATH").stderr
 
     @pytest.mark.parametrize(
         "before", [(), ("sso",), (*RESET, "PATH"), (*RESET, "PATH", "user1"), (*RESET, "PATH", "--expiry")]
     )
     @pytest.mark.parametrize("prefix", ["", "--"])
-    def test_escape_sequences_are_not_sent_to_the_terminal(
+    def test_control_characters_are_escaped(
         self, invoke: Invoke, before: tuple[str, ...], prefix: str
     ) -> None:
-        """Control characters of an argument are shown escaped."""
+        """No argument reaches the terminal raw."""
         done = invoke(*before, f"{prefix}a\x1b[31m\r\nb\x9b")
 
         assert (done.exit_code, done.stdout) == (2, "")
@@ -178,8 +154,10 @@ class TestErrors:
         )
     )
     @settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    def test_any_argument_has_a_known_outcome(self, invoke: Invoke, arguments: list[str]) -> None:
-        """No arguments lead to a traceback: they are refused, or there is no such server."""
+    def test_any_arguments_end_with_a_documented_exit_code(
+        self, invoke: Invoke, arguments: list[str]
+    ) -> None:
+        """No arguments cause a traceback."""
         done = invoke(*RESET, *arguments)
 
         assert done.exit_code in ({0} if "Usage: " in done.stdout else {2, 23})
@@ -187,15 +165,12 @@ class TestErrors:
 
     @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
     @pytest.mark.parametrize("arguments", ["--bogus", "bogus", ""])
-    def test_exit_code_needs_no_stderr(self, arguments: str, redirection: str) -> None:
-        """Where nobody hears the error, the exit code still tells."""
-        argv = ["/bin/sh", "-c", f"exec {ZATO} {arguments} {redirection}"]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+    def test_exit_code_does_not_depend_on_stderr(self, arguments: str, redirection: str) -> None:
+        """Row 9: stderr may be closed or full."""
+        assert run(["/bin/sh", "-c", f"exec {ZATO} {arguments} {redirection}"]) == (2, "", "")
 
-        assert (done.returncode, done.stdout, done.stderr) == (2, "", "")
-
-    def test_reach_a_caller_that_asks_for_them(self, invoke: Invoke) -> None:
-        """A program that calls `zato` outside standalone mode gets the exception itself."""
+    def test_caller_outside_standalone_mode_gets_the_exception(self, invoke: Invoke) -> None:
+        """Nothing is printed."""
         done = invoke("--bogus", standalone_mode=False)
 
         assert isinstance(done.exception, click.UsageError)
@@ -203,43 +178,43 @@ class TestErrors:
 
 
 def run_module() -> None:
-    """Do what `python -m zato_sso_reset` does."""
+    """Run `python -m zato_sso_reset` in this process."""
     runpy.run_module("zato_sso_reset", run_name="__main__")
 
 
 def run_console_script() -> None:
-    """Do what the script `zato` does."""
+    """Run the script `zato` in this process."""
     distribution("zato-sso-reset").entry_points.select(group="console_scripts")["zato"].load()()
 
 
 class TestProgram:
-    """The ways to start it, and to stop it."""
+    """Start and interruption."""
 
-    def test_runs_as_a_module(self, sqlite_server: Server) -> None:
-        """`python -m zato_sso_reset` is the same program."""
+    def test_module_is_the_same_program(self, sqlite_server: Server) -> None:
+        """`python -m zato_sso_reset` resets a password."""
         argv = [sys.executable, "-m", "zato_sso_reset", *RESET, str(sqlite_server.path), "user1"]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        code, _, stderr = run(argv)
 
-        assert (done.returncode, done.stderr) == (0, "")
+        assert (code, stderr) == (0, "")
         assert not sqlite_server.opens("user1", OLD)
 
     @pytest.fixture(params=["default", "ignored"])
     def handler(self, request: pytest.FixtureRequest) -> Iterator[object]:
-        """What SIGINT does when the program starts."""
+        """Set the handler of SIGINT that the program starts with."""
         handler = signal.default_int_handler if request.param == "default" else signal.SIG_IGN
         before = signal.signal(signal.SIGINT, handler)
         yield handler
         signal.signal(signal.SIGINT, before)
 
     @pytest.mark.parametrize("start", [run_module, run_console_script])
-    def test_start_leaves_sigint_as_it_was(
+    def test_start_restores_sigint(
         self,
         handler: object,
         start: Callable[[], object],
         monkeypatch: pytest.MonkeyPatch,
         capsys: pytest.CaptureFixture[str],
     ) -> None:
-        """While the program is imported SIGINT may do something else, but not afterwards."""
+        """The handler differs only while modules are imported."""
         monkeypatch.delitem(sys.modules, "zato_sso_reset.__main__", raising=False)
         monkeypatch.setattr(sys, "argv", ["zato", "--version"])
         with pytest.raises(SystemExit) as ended:
@@ -254,7 +229,7 @@ class TestProgram:
     def test_ctrl_c_during_the_import_of_click_prints_no_traceback(
         self, *, ignored: bool, expected: tuple[int, str, str]
     ) -> None:
-        """Ctrl-C ends the program at once, unless SIGINT was ignored from the start."""
+        """Row 2: it ends the program, unless SIGINT was ignored from the start."""
         code = (
             "import os, signal, sys\n"
             "class Finder:\n"
@@ -267,13 +242,10 @@ class TestProgram:
             "assert 'click' not in sys.modules\n"
             "main()\n"
         )
-        argv = [sys.executable, "-c", code, "--version"]
-        done = subprocess.run(argv, capture_output=True, text=True, timeout=60, check=False)
+        assert run([sys.executable, "-c", code, "--version"]) == expected
 
-        assert (done.returncode, done.stdout, done.stderr) == expected
-
-    def test_command_leaves_sigint_as_it_was(self, handler: object, invoke: Invoke) -> None:
-        """A command that has failed leaves the signal to its caller."""
+    def test_command_restores_sigint(self, handler: object, invoke: Invoke) -> None:
+        """A failed command does too."""
         assert invoke(*RESET, "PATH", "user1").exit_code == 23
         assert signal.getsignal(signal.SIGINT) is handler
 
@@ -281,19 +253,15 @@ class TestProgram:
         ("ignored", "expected"), [(False, (-signal.SIGINT, "", "")), (True, (0, "survived\n", ""))]
     )
     def test_ctrl_c_ends_a_command_at_once(self, *, ignored: bool, expected: tuple[int, str, str]) -> None:
-        """Ctrl-C kills without a traceback, unless SIGINT was ignored from the start."""
+        """Row 2: there is no traceback."""
         code = (
             "import os, signal, click\n"
-            f"from {Command.__module__} import Command\n"
+            "from zato_sso_reset.cli.command import Command\n"
             f"if {ignored}: signal.signal(signal.SIGINT, signal.SIG_IGN)\n"
-            "@click.command(cls=Command)\n"
+            "@click.command(cls=Command, exit_codes=())\n"
             "def command():\n"
             "    os.kill(os.getpid(), signal.SIGINT)\n"
             "    click.echo('survived')\n"
             "command()\n"
         )
-        done = subprocess.run(
-            [sys.executable, "-c", code], capture_output=True, text=True, timeout=60, check=False
-        )
-
-        assert (done.returncode, done.stdout, done.stderr) == expected
+        assert run([sys.executable, "-c", code]) == expected

@@ -1,14 +1,14 @@
-"""Commands of other distributions, found through real `*.dist-info` folders."""
+"""Commands of other distributions, in real `*.dist-info` folders."""
 
 import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import pytest
-from click.testing import Result
+
+from tests.host.conftest import Invoke, Process
 
 COMMANDS = "zato.commands"
 SSO_COMMANDS = "zato.sso.commands"
@@ -55,7 +55,7 @@ class Plugins:
         return info
 
     def forget(self) -> None:
-        """Have this process import the plugins' modules anew next time."""
+        """Remove the plugins' modules from this process."""
         for name, module in list(sys.modules.items()):
             if (getattr(module, "__file__", None) or "").startswith(str(self.folder)):
                 del sys.modules[name]
@@ -63,7 +63,7 @@ class Plugins:
 
 @pytest.fixture
 def more_plugins(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plugins]:
-    """A folder of distributions that comes after the one of `plugins`."""
+    """A folder of distributions after that of `plugins`."""
     yield from installed(tmp_path / "more", monkeypatch)
 
 
@@ -73,12 +73,12 @@ def plugins(
     monkeypatch: pytest.MonkeyPatch,
     more_plugins: Plugins,  # noqa: ARG001 it comes later on the path
 ) -> Iterator[Plugins]:
-    """A folder of distributions on the path of this process, and of those it starts."""
+    """A folder of distributions on the path of this process, and of its children."""
     yield from installed(tmp_path / "plugins", monkeypatch)
 
 
 def installed(folder: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Plugins]:
-    """Put a new folder first on Python's path, for as long as the test takes."""
+    """Put a new folder first on Python's path during the test."""
     folder.mkdir()
     monkeypatch.setenv("PYTHONPATH", str(folder), prepend=os.pathsep)
     monkeypatch.syspath_prepend(folder)
@@ -91,12 +91,8 @@ Run = Callable[..., tuple[int, str, str]]
 
 
 @pytest.fixture
-def run(
-    request: pytest.FixtureRequest,
-    invoke: Callable[..., Result],
-    process: Callable[..., CompletedProcess[str]],
-) -> Run:
-    """Run `zato`, in this process unless it is told otherwise; return its exit code, stdout and stderr."""
+def run(request: pytest.FixtureRequest, invoke: Invoke, process: Process) -> Run:
+    """Run `zato`, by default in this process; return its exit code, stdout and stderr."""
 
     def run(*args: str) -> tuple[int, str, str]:
         if getattr(request, "param", "invoke") == "process":
@@ -109,12 +105,12 @@ def run(
 
 
 both_ways = pytest.mark.parametrize("run", ["process", "invoke"], indirect=True)
-"""Run as a process, and in this one."""
+"""Run in another process, and in this one."""
 
 
 @pytest.fixture
 def complete(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[str]]:
-    """Complete the last word of a command line, as bash asks for it."""
+    """Complete the last word of a command line, as bash does."""
 
     def complete(line: str) -> list[str]:
         with monkeypatch.context() as bash:
@@ -129,42 +125,35 @@ def complete(run: Run, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], list[
 
 
 class TestGoodPlugin:
-    """A command of another distribution is a command like ours."""
+    """A command of another distribution is a command like our own."""
 
     @both_ways
-    def test_runs_at_the_top(self, plugins: Plugins, run: Run) -> None:
-        """It gets its arguments, and what it returns is no exit code."""
+    def test_command_runs_in_the_main_group(self, plugins: Plugins, run: Run) -> None:
+        """It receives its arguments; its return value is not an exit code."""
         plugins.add("good", "hello = good_module:hello\n", good_module=HELLO)
 
         assert run("hello", "World") == (0, "Hello World\n", "")
 
     @both_ways
-    def test_runs_inside_sso(self, plugins: Plugins, run: Run) -> None:
-        """A command of the inner group is found there, and only there."""
+    def test_command_runs_in_the_sso_group(self, plugins: Plugins, run: Run) -> None:
+        """It is not a command of the main group."""
         plugins.add("good", "hello = good_module:hello\n", group=SSO_COMMANDS, good_module=HELLO)
 
         assert run("sso", "hello", "World") == (0, "Hello World\n", "")
         assert "hello" not in run("--help")[1]
 
-    def test_is_listed_with_its_distribution(self, plugins: Plugins, run: Run) -> None:
-        """The listing tells where each command comes from."""
+    def test_command_is_listed_with_its_distribution(self, plugins: Plugins, run: Run) -> None:
+        """The list shows the name and the version."""
         plugins.add("good", "hello = good_module:hello\n", good_module=HELLO)
 
         assert ["hello", "good", "1.0"] in [line.split() for line in run("--help")[1].splitlines()]
 
-    def test_first_of_a_distribution_counts(self, plugins: Plugins, more_plugins: Plugins, run: Run) -> None:
-        """A distribution that hides an older one of its name is no duplicate."""
-        plugins.add("good", "hello = good_module:hello\n", number="2.0", good_module=HELLO)
-        more_plugins.add("good", "hello = old_module:hello\n", number="1.0")
-
-        assert run("hello", "World") == (0, "Hello World\n", "")
-
-    @pytest.mark.parametrize("second", ["go_od", "Go.Od"])
-    def test_first_counts_however_its_name_is_spelt(
+    @pytest.mark.parametrize("second", ["go-od", "go_od", "Go.Od"])
+    def test_first_distribution_of_a_name_wins(
         self, plugins: Plugins, more_plugins: Plugins, run: Run, second: str
     ) -> None:
-        """Names that differ in case and in `-`, `_` and `.` alone are one, as pip has it."""
-        plugins.add("go-od", "hello = good_module:hello\n", good_module=HELLO)
+        """As for pip, names differ neither in case nor in `-`, `_` and `.`."""
+        plugins.add("go-od", "hello = good_module:hello\n", number="2.0", good_module=HELLO)
         more_plugins.add(second, "hello = old_module:hello\n")
 
         assert run("hello", "World") == (0, "Hello World\n", "")
@@ -173,23 +162,25 @@ class TestGoodPlugin:
         "value",
         ["good_module:hello[extra1,extra2]", "good_module : hello [extra]", "good_module:Commands.hello"],
     )
-    def test_is_written_in_any_valid_way(self, plugins: Plugins, run: Run, value: str) -> None:
-        """Extras, blanks and nested attributes are as the specification of entry points has them."""
+    def test_any_valid_entry_point_is_accepted(self, plugins: Plugins, run: Run, value: str) -> None:
+        """The specification allows extras, blanks and nested attributes."""
         lines = f"# a comment\n\nhello={value}\n[other.group]\nhello = no_such_module:hello\n"
         plugins.add("good", lines, good_module=f"{HELLO}\nclass Commands:\n    hello = hello\n")
 
         assert run("hello", "World") == (0, "Hello World\n", "")
 
-    def test_may_be_in_an_egg_info_folder(self, plugins: Plugins, run: Run) -> None:
-        """What `setup.py develop` leaves is a distribution, too."""
+    def test_egg_info_folder_is_a_distribution(self, plugins: Plugins, run: Run) -> None:
+        """`setup.py develop` creates one."""
         info = plugins.add("good", "hello = good_module:hello\n", good_module=HELLO)
         info.rename(plugins.folder / "good.egg-info")
 
         assert run("hello", "World") == (0, "Hello World\n", "")
 
     @both_ways
-    def test_may_be_in_a_zip_file(self, plugins: Plugins, run: Run, monkeypatch: pytest.MonkeyPatch) -> None:
-        """A wheel on Python's path is a distribution, and what is wrong inside it is told the same way."""
+    def test_wheel_on_the_path_is_a_distribution(
+        self, plugins: Plugins, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A broken command in a wheel explains itself too."""
         inside = Plugins(plugins.folder / "inside")
         inside.add("good", "hello = good_module:hello\nbad = no_such_module:x\n", good_module=HELLO)
         wheel = shutil.make_archive(str(plugins.folder / "wheel"), "zip", inside.folder)
@@ -208,21 +199,28 @@ class TestGoodPlugin:
             ("raise KeyboardInterrupt", (130, "", "\nAborted.\n")),
         ],
     )
-    @pytest.mark.parametrize("kind", ["click.Command", "zato_sso_reset.cli.command.Command"])
+    @pytest.mark.parametrize("options", ["", "cls=Command, exit_codes=()"])
     @both_ways
-    def test_ends_as_it_says(
-        self, plugins: Plugins, run: Run, kind: str, statement: str, expected: tuple[int, str, str]
+    def test_click_s_exit_codes_and_errors_are_kept(
+        self, plugins: Plugins, run: Run, options: str, statement: str, expected: tuple[int, str, str]
     ) -> None:
-        """Exit codes and errors of Click are the process's."""
-        source = f"import click\nimport zato_sso_reset.cli.command\n@click.command(cls={kind})\ndef ends():\n"
-        plugins.add("good", "ends = good_module:ends\n", good_module=f"{source}    {statement}\n")
+        """A command may use Click's class or ours."""
+        source = f"""
+import click
+from zato_sso_reset.cli.command import Command
+
+@click.command({options})
+def ends():
+    {statement}
+"""
+        plugins.add("good", "ends = good_module:ends\n", good_module=source)
 
         assert run("ends") == expected
 
-    def test_its_own_error_is_not_taken_for_ours(
-        self, plugins: Plugins, process: Callable[..., CompletedProcess[str]], invoke: Callable[..., Result]
+    def test_error_of_a_plugin_is_not_an_error_of_stdout(
+        self, plugins: Plugins, process: Process, invoke: Invoke
     ) -> None:
-        """A file that it does not find has nothing to do with stdout, and its name is not lost."""
+        """The missing file of an OSError is shown."""
         source = "import click\n@click.command()\ndef opens():\n    open('/no/such/file')\n"
         plugins.add("good", "opens = good_module:opens\n", good_module=source)
         done = process("opens")
@@ -248,11 +246,11 @@ MODULES = {
 
 
 class TestBrokenPlugin:
-    """A command that can't be had says so, and harms no other."""
+    """A command that can't be loaded explains itself, and harms no other."""
 
     @pytest.fixture
     def broken(self, plugins: Plugins) -> Plugins:
-        """Every kind of broken command, beside a good one."""
+        """Every kind of broken command, and a good one."""
         lines = "".join(f"{name} = {value}\n" for name, (value, _) in BROKEN.items())
         plugins.add("broken-plugin", lines, **MODULES)
         plugins.add("twin-a", "twin = good_module:hello\n")
@@ -263,8 +261,8 @@ class TestBrokenPlugin:
 
     @pytest.mark.parametrize("name", BROKEN)
     @pytest.mark.usefixtures("broken")
-    def test_names_the_distribution_and_why(self, run: Run, name: str) -> None:
-        """One line names the distribution and what is wrong with it, and the exit code is 1."""
+    def test_broken_command_names_its_distribution_and_the_reason(self, run: Run, name: str) -> None:
+        """The exit code is 1."""
         code, stdout, stderr = run(name)
 
         assert (code, stdout) == (1, "")
@@ -278,10 +276,10 @@ class TestBrokenPlugin:
         [(("no_module",), "broken-plugin 1.0"), (("sso", "bad"), "broken-inside 1.0")],
     )
     @pytest.mark.usefixtures("broken")
-    def test_says_the_same_with_any_arguments(
+    def test_broken_command_ignores_its_arguments(
         self, run: Run, command: tuple[str, ...], distribution: str, arguments: tuple[str, ...]
     ) -> None:
-        """Neither `--help` nor any other argument hides what is wrong."""
+        """Not even `--help` hides the problem."""
         code, stdout, stderr = run(*command, *arguments)
 
         assert (code, stdout) == (1, "")
@@ -289,8 +287,8 @@ class TestBrokenPlugin:
         assert stderr[:-1].isprintable()
 
     @pytest.mark.usefixtures("broken")
-    def test_of_two_distributions_is_neither(self, run: Run) -> None:
-        """A name that two distributions offer is ambiguous, and both are named."""
+    def test_command_of_two_distributions_names_both(self, run: Run) -> None:
+        """Neither of them runs."""
         code, stdout, stderr = run("twin", "World")
 
         assert (code, stdout) == (1, "")
@@ -299,8 +297,8 @@ class TestBrokenPlugin:
 
     @pytest.mark.usefixtures("broken")
     @both_ways
-    def test_harms_no_other(self, run: Run, complete: Callable[[str], list[str]]) -> None:
-        """Other commands, the listing and completion work on."""
+    def test_broken_command_harms_no_other(self, run: Run, complete: Callable[[str], list[str]]) -> None:
+        """Other commands, the list and completion work."""
         names = [*BROKEN, "from-config", "hello", "sso", "twin"]
 
         assert run("hello", "World") == (0, "Hello World\n", "")
@@ -312,7 +310,7 @@ class TestBrokenPlugin:
         assert {"bad", "quickstart", "reset-user-password"} <= set(complete("zato sso "))
 
     @pytest.mark.parametrize("lines", ["no equals sign\n", b"\xff\xfe = os:sep\n"])
-    def test_damaged_list_of_commands_harms_no_other(
+    def test_damaged_entry_points_harm_no_other(
         self,
         plugins: Plugins,
         more_plugins: Plugins,
@@ -320,7 +318,7 @@ class TestBrokenPlugin:
         complete: Callable[[str], list[str]],
         lines: str | bytes,
     ) -> None:
-        """A distribution whose `entry_points.txt` can't be read is left out, and nothing else changes."""
+        """A distribution with an unreadable `entry_points.txt` has no commands."""
         plugins.add("damaged", lines)
         plugins.add("good", "hello = good_module:hello\n", number="2.0", good_module=HELLO)
         more_plugins.add("good", "hello = old_module:hello\n", number="1.0")
@@ -331,14 +329,13 @@ class TestBrokenPlugin:
 
 
 class TestDamagedMetadata:
-    """A distribution that does not say its name is known by its folder."""
+    """METADATA is missing, lacks the name, or is not UTF-8."""
 
     @pytest.fixture(params=["absent", "without a name", "not UTF-8"])
     def damaged(self, request: pytest.FixtureRequest, plugins: Plugins) -> None:
-        """A distribution with a good and a broken command, whose METADATA says nothing."""
-        info = plugins.add(
-            "nameless", "hello = good_module:hello\nbad = no_such_module:x\n", good_module=HELLO
-        )
+        """A distribution with a good and a broken command."""
+        commands = "hello = good_module:hello\nbad = no_such_module:x\n"
+        info = plugins.add("nameless", commands, good_module=HELLO)
         if request.param == "absent":
             (info / "METADATA").unlink()
         else:
@@ -346,17 +343,19 @@ class TestDamagedMetadata:
 
     @pytest.mark.usefixtures("damaged")
     def test_good_command_runs(self, run: Run) -> None:
-        """What the command needs is there."""
+        """The list calls the distribution unnamed."""
         assert run("hello", "World") == (0, "Hello World\n", "")
-        assert run("--help")[0] == 0
+        code, stdout, stderr = run("--help")
+        assert (code, stderr) == (0, "")
+        assert "hello        an unnamed distribution\n" in stdout
 
     @pytest.mark.usefixtures("damaged")
-    def test_broken_command_names_the_folder(self, run: Run) -> None:
-        """The line leads to what to uninstall."""
+    def test_broken_command_explains_itself(self, run: Run) -> None:
+        """The reason is shown as for any distribution."""
         code, stdout, stderr = run("bad")
 
         assert (code, stdout) == (1, "")
-        assert " of nameless" in stderr
+        assert " of an unnamed distribution can't be loaded: " in stderr
         assert "No module named 'no_such_module'" in stderr
         assert stderr[:-1].isprintable()
 
@@ -366,21 +365,21 @@ class TestLoading:
 
     @pytest.fixture(autouse=True)
     def marked(self, plugins: Plugins) -> Path:
-        """A plugin that leaves a file when it is imported, beside one that does not."""
+        """A plugin that creates a file when it is imported, and one that does not."""
         plugins.add("good", "hello = good_module:hello\n", good_module=HELLO)
         plugins.add("marked", "marked = marked_module:marked\n", marked_module=MARKED)
         return Path("imported")
 
     @both_ways
     def test_called_plugin_is_loaded(self, run: Run, marked: Path) -> None:
-        """The file is there once the plugin's own command ran."""
+        """Its import creates the file."""
         assert run("marked")[0] == 0
         assert marked.exists()
 
     @pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("hello", "World"), ("sso", "-h")])
     @both_ways
-    def test_no_other_is_loaded(self, run: Run, marked: Path, arguments: tuple[str, ...]) -> None:
-        """Another command, and the listing, leave it alone."""
+    def test_other_plugins_are_not_loaded(self, run: Run, marked: Path, arguments: tuple[str, ...]) -> None:
+        """Help, the version and other commands do not need them."""
         assert run(*arguments)[0] == 0
         assert not marked.exists()
 
@@ -395,18 +394,18 @@ class TestLoading:
             ("zato sso reset-user-password --e", ["--expiry"]),
         ],
     )
-    def test_completion_loads_none(
+    def test_completion_loads_no_plugin(
         self, complete: Callable[[str], list[str]], marked: Path, line: str, expected: list[str] | None
     ) -> None:
-        """Names are completed from the lists of the distributions alone."""
+        """Entry points hold the names."""
         answers = complete(line)
 
         assert expected is None or answers == expected
         assert not marked.exists()
 
 
-class TestUnforeseenError:
-    """A bug in a command of ours is told of, but not what the error says: it may hold a secret."""
+class TestBug:
+    """An unexpected exception is reported without its message, which may hold a secret."""
 
     SOURCE = """
 import click
@@ -415,7 +414,7 @@ from zato_sso_reset.cli import command, options
 def inner(secret):
     raise ValueError(secret)
 
-@click.command(cls=command.Command)
+@click.command(cls=command.Command, exit_codes=())
 @options.verbose_option
 def buggy(*, verbose):
     inner("hush" + "-hush")
@@ -423,12 +422,12 @@ def buggy(*, verbose):
 
     @pytest.fixture(autouse=True)
     def buggy(self, plugins: Plugins) -> None:
-        """A command that fails in a way nobody foresaw."""
+        """A command with a bug."""
         plugins.add("buggy", "buggy = buggy_module:buggy\n", buggy_module=self.SOURCE)
 
     @both_ways
-    def test_is_one_line_without_its_message(self, run: Run) -> None:
-        """The line names the kind of error and where it struck, and asks for a report."""
+    def test_bug_is_one_line_with_its_location(self, run: Run) -> None:
+        """The hint asks for a report with --verbose."""
         code, stdout, stderr = run("buggy")
 
         assert (code, stdout) == (16, "")
@@ -438,8 +437,8 @@ def buggy(*, verbose):
         assert stderr[:-1].isprintable()
 
     @both_ways
-    def test_verbose_shows_where_but_not_what(self, run: Run) -> None:
-        """With --verbose the way to the error is shown, still without its message or its code."""
+    def test_verbose_lists_the_frames_of_a_bug(self, run: Run) -> None:
+        """There is still no message and no source code."""
         code, stdout, stderr = run("buggy", "--verbose")
         *frames, last = stderr.splitlines()
 

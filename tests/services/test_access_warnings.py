@@ -1,12 +1,12 @@
-"""Warnings of what keeps a user out or lets others in, on real databases, seen from outside."""
+"""Warnings about what keeps a user out or lets others in, on real databases."""
 
 import json
 from collections.abc import Callable
 from typing import Any
 
 import pytest
-from click.testing import Result
 
+from tests.services.conftest import Invoke
 from tests.support.access import (
     ALL,
     EARLIER,
@@ -24,159 +24,128 @@ from tests.support.access import (
 from tests.support.databases import run
 from tests.support.servers import Server
 
-Invoke = Callable[..., Result]
+LOCKED = "The user is locked and can't log in. Use --unlock to unlock the account."
+TOTP_ON = "TOTP is on: the password alone does not log in. Use --disable-totp to turn it off."
+SESSIONS = "{} open session(s) stay open. Use --revoke-access to end them."
+LINKS = "{} password-reset link(s) still work. Use --revoke-access to invalidate them."
+LINKED = "{} linked account(s) can log in without this password."
+EXPIRES = "{} day(s) are within the server's about_to_expire_threshold of 30: it "
+WARNS, REFUSES = "warns at each login.", "refuses the login. Use a longer --expiry."
 
-THRESHOLD = "about_to_expire_threshold of 30"
+
+def lock(connection: Any) -> None:
+    """Lock `user1`."""
+    run(connection, "UPDATE zato_sso_user SET is_locked = true WHERE id = 1")
 
 
-def two_sessions(connection: Any) -> None:
+def turn_totp_on(connection: Any) -> None:
+    """Turn TOTP on for `user1`."""
+    run(connection, "UPDATE zato_sso_user SET is_totp_enabled = true WHERE id = 1")
+
+
+def open_two_sessions(connection: Any) -> None:
     """Open two sessions of `user1`."""
     insert_session(connection, 8, 1)
     insert_session(connection, 9, 1)
 
 
-def two_links(connection: Any) -> None:
+def send_two_links(connection: Any) -> None:
     """Send two links to `user1`, one of which was followed."""
     insert_link(connection, 8, 1)
     insert_link(connection, 9, 1, expires=EARLIER, key_expires=LATER)
 
 
-class TestWarnings:
-    """What still stands in the owner's way, or open to others."""
+def link_account(connection: Any) -> None:
+    """Link an account to `user1`."""
+    insert_linked(connection, 8, 1, "zato.jwt")
 
-    @pytest.mark.parametrize(
-        ("make", "warning", "option"),
-        [
-            (
-                lambda connection: run(connection, "UPDATE zato_sso_user SET is_locked = true WHERE id = 1"),
-                "The user is locked, so can't log in. --unlock mends that.",
-                "--unlock",
-            ),
-            (
-                lambda connection: run(
-                    connection, "UPDATE zato_sso_user SET is_totp_enabled = true WHERE id = 1"
-                ),
-                "TOTP is on, so the password alone does not log in. --disable-totp turns it off.",
-                "--disable-totp",
-            ),
-            (
-                two_sessions,
-                "2 open session(s) go on. --revoke-access ends them.",
-                "--revoke-access",
-            ),
-            (
-                two_links,
-                "2 password-reset link(s) still work. --revoke-access voids them.",
-                "--revoke-access",
-            ),
-            (
-                lambda connection: insert_linked(connection, 8, 1, "zato.jwt"),
-                "1 linked account(s) log in without this password.",
-                None,
-            ),
-        ],
-        ids=["locked", "totp", "sessions", "links", "linked"],
-    )
-    def test_each(
-        self,
-        server: Server,
-        reset: Invoke,
-        make: Callable[[Any], object],
-        warning: str,
-        option: str | None,
-    ) -> None:
-        """One is given where there is reason to; never for another user's, nor for what an option mends."""
-        furnish(server, 4)
-        with server.database.connect() as connection:
-            insert_session(connection, 1000, 1, EARLIER)
-            insert_link(connection, 1000, 1, expires=EARLIER)
-            insert_link(connection, 1001, 1, is_used=True)
-            clean = reset("--dry-run")
-            make(connection)
 
-        told = reset("--output", "json")
+@pytest.mark.parametrize(
+    ("change", "warning", "option"),
+    [
+        (lock, LOCKED, "--unlock"),
+        (turn_totp_on, TOTP_ON, "--disable-totp"),
+        (open_two_sessions, SESSIONS.format(2), "--revoke-access"),
+        (send_two_links, LINKS.format(2), "--revoke-access"),
+        (link_account, LINKED.format(1), None),
+    ],
+)
+def test_warning_names_the_option_that_prevents_it(
+    server: Server, reset: Invoke, change: Callable[[Any], object], warning: str, option: str | None
+) -> None:
+    """Row 36: other users' access, and expired or used access, cause no warning."""
+    furnish(server, 4)
+    with server.database.connect() as connection:
+        insert_session(connection, 1000, 1, EARLIER)
+        insert_link(connection, 1000, 1, expires=EARLIER)
+        insert_link(connection, 1001, 1, is_used=True)
+        clean = reset("--dry-run")
+        change(connection)
 
-        assert clean.stderr.count("\n") == 1
-        assert told.stderr == f"Warning: {warning}\n"
-        record = json.loads(told.stdout)
-        assert record["warnings"] == [warning]
-        assert record["is_locked"] is (option == "--unlock")
-        mended = reset(*([option] if option else ALL), "--output", "json")
-        assert warned(mended.stderr) == ([] if option else [warning])
-        assert json.loads(mended.stdout)["is_locked"] is False
-        assert json.loads(mended.stdout)["warnings"] == warned(mended.stderr)
+    done = reset("--output", "json")
 
-    def test_all_at_once(self, server: Server, reset: Invoke) -> None:
-        """They come in the order of a login, a dry run has them too, and what they are of stays as it is."""
-        furnish(server, 1)
-        expected = [
-            "The user is locked, so can't log in. --unlock mends that.",
-            "TOTP is on, so the password alone does not log in. --disable-totp turns it off.",
-            "1 open session(s) go on. --revoke-access ends them.",
-            "2 password-reset link(s) still work. --revoke-access voids them.",
-            "2 linked account(s) log in without this password.",
-            f"2 day(s) are within the server's {THRESHOLD}, so that it warns at each login.",
-        ]
+    assert clean.stderr.count("\n") == 1
+    assert done.stderr == f"Warning: {warning}\n"
+    record = json.loads(done.stdout)
+    assert record["warnings"] == [warning]
+    assert record["is_locked"] is (option == "--unlock")
+    repaired = reset(*([option] if option else ALL), "--output", "json")
+    assert warned(repaired.stderr) == ([] if option else [warning])
+    assert json.loads(repaired.stdout)["is_locked"] is False
+    assert json.loads(repaired.stdout)["warnings"] == warned(repaired.stderr)
 
-        before = rows(server.database)
 
-        dry = reset("--expiry", "2", "--dry-run")
-        done = reset("--expiry", "2")
+def test_warnings_are_in_the_order_of_a_login(server: Server, reset: Invoke) -> None:
+    """A dry run prints them too, and the reset changes only the password."""
+    furnish(server, 1)
+    expected = [
+        LOCKED,
+        TOTP_ON,
+        SESSIONS.format(1),
+        LINKS.format(2),
+        LINKED.format(2),
+        EXPIRES.format(2) + WARNS,
+    ]
+    before = rows(server.database)
 
-        assert differences(before, rows(server.database)) == user(1, PASSWORD)
+    dry = reset("--expiry", "2", "--dry-run")
+    done = reset("--expiry", "2")
 
-        assert dry.stderr.splitlines()[1:] == [f"Warning: {warning}" for warning in expected]
-        assert warned(done.stderr) == expected
+    assert differences(before, rows(server.database)) == user(1, PASSWORD)
+    assert dry.stderr.splitlines()[1:] == [f"Warning: {warning}" for warning in expected]
+    assert warned(done.stderr) == expected
 
-    @pytest.mark.parametrize(
-        ("settings", "expiry", "warning"),
-        [
-            ({}, "31", None),
-            ({}, "30", "so that it warns at each login."),
-            ({"expiry": "7"}, None, "so that it warns at each login."),
-            (
-                {"inform_if_about_to_expire": "False"},
-                "30",
-                "so that it refuses the login. Give a longer --expiry.",
-            ),
-            ({"inform_if_about_to_expire": "False"}, "31", None),
-            ({"inform_if_about_to_expire": "perhaps"}, "1", None),
-            ({"about_to_expire_threshold": "0"}, "1", None),
-            ({"about_to_expire_threshold": "-1"}, "1", None),
-            ({"about_to_expire_threshold": "soon"}, "1", None),
-            ({"about_to_expire_threshold": ""}, "1", None),
-        ],
-    )
-    def test_expiry(
-        self,
-        sqlite_server: Server,
-        invoke: Invoke,
-        settings: dict[str, str],
-        expiry: str | None,
-        warning: str | None,
-    ) -> None:
-        """An expiry within the server's threshold; what is wrong with that setting is no reason to fail."""
-        sqlite_server.edit("sso.conf", "password", **settings)
 
-        done = invoke(
-            "sso",
-            "reset-user-password",
-            sqlite_server.path,
-            "user1",
-            *(["--expiry", expiry] if expiry else []),
-        )
+@pytest.mark.parametrize(
+    ("settings", "expiry", "warning"),
+    [
+        ({}, "31", None),
+        ({}, "30", WARNS),
+        ({"expiry": "7"}, None, WARNS),
+        ({"inform_if_about_to_expire": "False"}, "30", REFUSES),
+        ({"inform_if_about_to_expire": "False"}, "31", None),
+        ({"inform_if_about_to_expire": "perhaps"}, "1", None),
+        ({"inform_if_about_to_expire": None}, "1", None),
+        ({"about_to_expire_threshold": "0"}, "1", None),
+        ({"about_to_expire_threshold": "-1"}, "1", None),
+        ({"about_to_expire_threshold": "soon"}, "1", None),
+        ({"about_to_expire_threshold": ""}, "1", None),
+        ({"about_to_expire_threshold": None}, "1", None),
+    ],
+)
+@pytest.mark.parametrize("server", ["sqlite"], indirect=True)
+def test_expiry_within_the_threshold_is_warned_of(
+    server: Server, reset: Invoke, settings: dict[str, str | None], expiry: str | None, warning: str | None
+) -> None:
+    """A missing or malformed threshold is no reason to fail."""
+    for key, value in settings.items():
+        if value is None:
+            server.remove("sso.conf", key)
+        else:
+            server.edit("sso.conf", "password", **{key: value})
 
-        assert done.exit_code == 0
-        days = expiry or settings["expiry"]
-        assert warned(done.stderr) == (
-            [f"{days} day(s) are within the server's {THRESHOLD}, {warning}"] if warning else []
-        )
+    done = reset(*(["--expiry", expiry] if expiry else []))
 
-    @pytest.mark.parametrize("key", ["about_to_expire_threshold", "inform_if_about_to_expire"])
-    def test_expiry_without_a_setting(self, sqlite_server: Server, invoke: Invoke, key: str) -> None:
-        """A server that lacks one of the settings has nothing to say."""
-        sqlite_server.remove("sso.conf", key)
-
-        done = invoke("sso", "reset-user-password", sqlite_server.path, "user1", "--expiry", "1")
-
-        assert (done.exit_code, done.stderr) == (0, "")
+    assert done.exit_code == 0
+    days = expiry or settings["expiry"]
+    assert warned(done.stderr) == ([EXPIRES.format(days) + warning] if warning else [])

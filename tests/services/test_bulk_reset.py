@@ -1,19 +1,17 @@
 """`reset-user-passwords` on real databases, seen from outside."""
 
 import time
-from collections.abc import Callable
 from datetime import datetime, timedelta, timezone
 
 import pytest
-from click.testing import Result
 
+from tests.services.conftest import Invoke
 from tests.support.bulk import (
     OUT,
     all_rows,
     as_time,
     assert_all_old,
     assert_valid,
-    bulk_arguments,
     listed,
     names,
     records,
@@ -23,110 +21,89 @@ from tests.support.servers import Server, insert_user, insert_users
 from zato_sso_reset.services import bulk_reset as bulk
 from zato_sso_reset.services import selection
 
-Invoke = Callable[..., Result]
-
-CHANGED = {"password", "password_is_set", "password_last_set", "password_expiry", "password_must_change"}
+CHANGED = {"password", "password_last_set", "password_expiry", "password_must_change"}
 
 
-@pytest.fixture
-def bulk_reset(server: Server, invoke: Invoke) -> Invoke:
-    """Reset passwords in this process, without a question; the lines go to stdout."""
+def test_only_listed_users_and_their_passwords_change(server: Server, bulk_reset: Invoke) -> None:
+    """New passwords open the accounts; other columns, users and sessions stay byte for byte."""
+    before, sessions = all_rows(server.database), server.database.dump("zato_sso_session")
+    begun = datetime.now(timezone.utc).replace(tzinfo=None) - timedelta(seconds=1)
 
-    def run(*args: object, output: object = "-") -> Result:
-        return invoke(*bulk_arguments(server, "--yes", *args, output=output))
+    done = bulk_reset("--users-from", listed("locked1", "user1"), "--expiry", "10", "--must-change", "yes")
 
-    return run
-
-
-class TestReset:
-    """The main job, on all three engines."""
-
-    def test_changes_those_users_and_nothing_else(self, server: Server, bulk_reset: Invoke) -> None:
-        """New passwords open the accounts; other columns, users and sessions stay byte for byte."""
-        before, sessions = all_rows(server.database), server.database.dump("zato_sso_session")
-        begun = datetime.now(timezone.utc).replace(tzinfo=None) - timedelta(seconds=1)
-
-        done = bulk_reset(
-            "--users-from", listed("locked1", "user1"), "--expiry", "10", "--must-change", "yes"
-        )
-
-        after = all_rows(server.database)
-        assert (done.exit_code, done.stderr) == (0, "Reset the passwords of 2 user(s).\n")
-        assert set(names(done.stdout)) == {"locked1", "user1"}
-        assert_valid(server, done.stdout)
-        for name, row in before.items():
-            changed = {column for column in row if row[column] != after[name][column]}
-            assert changed == (CHANGED - {"password_is_set"} if name in {"locked1", "user1"} else set())
-        assert server.database.dump("zato_sso_session") == sessions
-        row = after["locked1"]
-        assert row["is_locked"]
-        assert begun < as_time(row["password_last_set"])
-        lasts = as_time(row["password_expiry"]) - as_time(row["password_last_set"])
-        assert abs(lasts - timedelta(days=10)) <= timedelta(seconds=1)
-        assert isinstance(row["password"], str)
-
-    def test_many_pages_and_batches(
-        self, server: Server, bulk_reset: Invoke, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """All who are approved get one line, however they are counted off."""
-        monkeypatch.setattr(selection, "PAGE", 5)
-        monkeypatch.setattr(bulk, "BATCH", 4)
-        server.edit("sso.conf", "hash_secret", rounds="1")
-        insert_users(server, [f"many{number}" for number in range(15)], is_super_user=True)
-
-        dry = bulk_reset("--all", "--exclude", "many3", "--dry-run")
-        done = bulk_reset("--all", "--exclude", "many3", output=OUT)
-
-        assert dry.stderr == (
-            "Would reset the passwords of 18 user(s), 14 of them super-user(s). Nothing was changed.\n"
-        )
-        assert (done.exit_code, done.stderr) == (0, "Reset the passwords of 18 user(s).\n")
-        assert len(records(OUT.read_text())) == 18
-        assert_valid(server, OUT.read_text())
-
-    def test_must_change_is_as_it_stands(self, server: Server, bulk_reset: Invoke) -> None:
-        """The flag that is left alone is told as what it is, a boolean."""
-        done = bulk_reset("--all")
-
-        assert {each.username for each in records(done.stdout) if each.must_change} == {"changing1"}
-        assert_valid(server, done.stdout)
-
-    def test_names_are_exact(self, server: Server, bulk_reset: Invoke) -> None:
-        """No collation leads to another user than the one who was named."""
-        insert_user(server, 9, "al\u00edce", {})
-        wrong = ["USER1", "user1 ", "mixedcase", "alice", "AL\u00cdCE", "user\u0301"]
-
-        done = bulk_reset("--users-from", listed("user1", *wrong), output=OUT)
-
-        assert (done.exit_code, done.stdout) == (22, "")
-        assert done.stderr.startswith(
-            "Error: 6 can't be reset: `USER1` (no such user), `user1 ` (no such user)"
-        )
-        assert not OUT.exists()
-        assert_all_old(server)
-        done = bulk_reset("--users-from", listed("user1", *wrong), "--skip-missing")
-        assert names(done.stdout) == ["user1"]
-        assert_valid(server, done.stdout)
-        assert bulk_reset("--all", "--exclude", "ALICE", output=OUT).exit_code == 22
+    after = all_rows(server.database)
+    assert (done.exit_code, done.stderr) == (0, "Reset the passwords of 2 user(s).\n")
+    assert set(names(done.stdout)) == {"locked1", "user1"}
+    assert_valid(server, done.stdout)
+    for name, row in before.items():
+        changed = {column for column in row if row[column] != after[name][column]}
+        assert changed == (CHANGED if name in {"locked1", "user1"} else set())
+    assert server.database.dump("zato_sso_session") == sessions
+    row = after["locked1"]
+    assert row["is_locked"]
+    assert begun < as_time(row["password_last_set"])
+    lasts = as_time(row["password_expiry"]) - as_time(row["password_last_set"])
+    assert abs(lasts - timedelta(days=10)) <= timedelta(seconds=1)
+    assert isinstance(row["password"], str)
 
 
-class TestLocks:
-    """Somebody else is at the same rows."""
+def test_every_approved_user_has_one_line_across_pages_and_batches(
+    server: Server, bulk_reset: Invoke, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A dry run counts the same users."""
+    monkeypatch.setattr(selection, "PAGE", 5)
+    monkeypatch.setattr(bulk, "BATCH", 4)
+    server.edit("sso.conf", "hash_secret", rounds="1")
+    insert_users(server, [f"many{number}" for number in range(15)], is_super_user=True)
 
-    def test_from_the_start(self, server: Server, bulk_reset: Invoke) -> None:
-        """A lock is waited for, but not for long; nobody is reset, and no file is left."""
-        with server.database.connect() as connection:
-            run(connection, "BEGIN")
-            update = "UPDATE zato_sso_user SET display_name = 'x' WHERE username = 'user1'"
-            run(connection, update)
-            begun = time.monotonic()
-            done = bulk_reset("--all", output=OUT)
-            waited = time.monotonic() - begun
-            run(connection, "ROLLBACK")
+    dry = bulk_reset("--all", "--exclude", "many3", "--dry-run")
+    done = bulk_reset("--all", "--exclude", "many3", output=OUT)
 
-        assert (done.exit_code, done.stdout) == (75, "")
-        assert done.stderr.count("\n") == 1
-        assert "try again" in done.stderr
-        assert 4 < waited < 20
-        assert not OUT.exists()
-        assert_all_old(server)
+    users = "18 user(s), 14 of them super-user(s)"
+    assert dry.stderr == f"Would reset the passwords of {users}. Nothing was changed.\n"
+    assert (done.exit_code, done.stderr) == (0, "Reset the passwords of 18 user(s).\n")
+    assert len(records(OUT.read_text())) == 18
+    assert_valid(server, OUT.read_text())
+
+
+def test_must_change_flag_is_printed_as_stored(server: Server, bulk_reset: Invoke) -> None:
+    """Without --must-change the flag stays, and is printed as a boolean on every engine."""
+    done = bulk_reset("--all")
+
+    assert {each.username for each in records(done.stdout) if each.must_change} == {"changing1"}
+    assert_valid(server, done.stdout)
+
+
+def test_names_are_exact(server: Server, bulk_reset: Invoke) -> None:
+    """Case and collation: no collation leads to another user than the one named."""
+    insert_user(server, 9, "al\u00edce", {})
+    wrong = ["USER1", "user1 ", "mixedcase", "alice", "AL\u00cdCE", "user\u0301"]
+
+    done = bulk_reset("--users-from", listed("user1", *wrong), output=OUT)
+
+    assert (done.exit_code, done.stdout) == (22, "")
+    assert done.stderr.startswith("Error: 6 can't be reset: `USER1` (no such user), `user1 ` (no such user)")
+    assert not OUT.exists()
+    assert_all_old(server)
+    done = bulk_reset("--users-from", listed("user1", *wrong), "--skip-missing")
+    assert names(done.stdout) == ["user1"]
+    assert_valid(server, done.stdout)
+    assert bulk_reset("--all", "--exclude", "ALICE", output=OUT).exit_code == 22
+
+
+def test_wait_for_a_lock_is_limited(server: Server, bulk_reset: Invoke) -> None:
+    """Rows 15 and 17: nobody is reset, and no file is left."""
+    with server.database.connect() as connection:
+        run(connection, "BEGIN")
+        run(connection, "UPDATE zato_sso_user SET display_name = 'x' WHERE username = 'user1'")
+        begun = time.monotonic()
+        done = bulk_reset("--all", output=OUT)
+        waited = time.monotonic() - begun
+        run(connection, "ROLLBACK")
+
+    assert (done.exit_code, done.stdout) == (75, "")
+    assert done.stderr.count("\n") == 1
+    assert "is locked by another process" in done.stderr
+    assert 4 < waited < 20
+    assert not OUT.exists()
+    assert_all_old(server)

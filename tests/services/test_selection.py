@@ -1,69 +1,38 @@
-"""`selection`: many names in little memory, and which of them are there twice."""
+"""The selection of users: duplicates, and the description of problems."""
 
 from collections import Counter
+from typing import Any, cast
 
-from hypothesis import given, settings
+import pytest
+from hypothesis import given
 from hypothesis import strategies as st
 
-from zato_sso_reset.services.selection import SHOWN, Selection, Usernames
+from tests.support.fakes import FakeDatabase, fake_user, use_fake_users
+from zato_sso_reset.services.selection import SHOWN, Selection, select_listed
 
 any_names = st.lists(st.text(min_size=1) | st.sampled_from(["user1", "USER1", "\0", "a\0b", "\n", "\xff"]))
 
 
-def usernames(names: list[str]) -> Usernames:
-    """Return these as `Usernames`."""
-    made = Usernames()
-    for name in names:
-        made.append(name)
-    return made
+@given(any_names)
+def test_each_listed_user_is_selected_once_and_duplicates_are_problems(names: list[str]) -> None:
+    """The order of the list is kept."""
+    users = [fake_user(number, username=name) for number, name in enumerate(set(names))]
+    with pytest.MonkeyPatch.context() as monkeypatch:
+        use_fake_users(monkeypatch)
+        selection = select_listed(cast("Any", FakeDatabase(users)), iter(names))
+
+    assert selection.usernames == list(dict.fromkeys(names))
+    repeated = sorted(Counter(names) - Counter(set(names)))
+    assert selection.problems == [(name, "listed more than once") for name in repeated]
 
 
-class TestUsernames:
-    """`Usernames`."""
+@given(st.lists(st.text(max_size=300), max_size=30))
+def test_problems_are_described_in_one_short_line(names: list[str]) -> None:
+    """However many there are and whatever their names, the message is safe to print."""
+    text = Selection(problems=[(name, "no such user") for name in names]).describe_problems()
 
-    @given(any_names)
-    def test_gives_back_what_it_took(self, names: list[str]) -> None:
-        """All names come back in their order, whatever they are made of, as often as they are asked for."""
-        made = usernames(names)
-
-        assert list(made) == list(made) == names
-        assert len(made) == len(names)
-
-    @given(any_names)
-    def test_tells_which_are_repeated(self, names: list[str]) -> None:
-        """Each name is told once for each time that it was there before."""
-        expected = Counter(names) - Counter(set(names))
-
-        assert Counter(usernames(names).repeated()) == expected
-
-    @settings(max_examples=3, deadline=None)
-    @given(st.sets(st.integers(0, 24_999), max_size=5))
-    def test_tells_which_of_many_are_repeated(self, repeated: set[int]) -> None:
-        """So it is where they are looked at in parts."""
-        made = usernames([f"user{number}" for number in [*range(25_000), *repeated]])
-
-        assert set(made.repeated()) == {f"user{number}" for number in repeated}
-
-    def test_takes_little_memory(self) -> None:
-        """A name takes its bytes and one more."""
-        made = usernames(["user1"] * 1000)
-
-        assert len(made._text) == 6000  # noqa: SLF001
-
-
-class TestSelection:
-    """`Selection`."""
-
-    @given(st.lists(st.text(max_size=300), max_size=30))
-    def test_describes_problems_in_a_line(self, names: list[str]) -> None:
-        """However many there are and whatever their names, the message is short and safe to print."""
-        selection = Selection()
-        for name in names:
-            selection.refuse(name, "no such user")
-        text = selection.describe_problems()
-
-        assert text.startswith(f"{len(names)} can't be reset: ")
-        assert text.isprintable()
-        assert len(text) < SHOWN * 110 + 60
-        assert text.count("(no such user)") >= min(len(names), SHOWN)
-        assert (" more" in text[-9:]) is (len(names) > SHOWN)
+    assert text.startswith(f"{len(names)} can't be reset: ")
+    assert text.isprintable()
+    assert len(text) < SHOWN * 110 + 60
+    assert text.count("(no such user)") >= min(len(names), SHOWN)
+    assert (" more" in text[-9:]) is (len(names) > SHOWN)

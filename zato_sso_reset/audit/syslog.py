@@ -2,6 +2,7 @@
 
 import os
 import re
+import socket
 import sys
 from collections.abc import Mapping
 from pathlib import Path
@@ -25,6 +26,7 @@ NOTICE, WARNING, CRITICAL = 5, 4, 2
 """Severities."""
 
 _AUTHPRIV = 10 << 3
+"""The facility, shifted as in a line's priority."""
 
 _ADDRESS = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?")
 
@@ -41,15 +43,14 @@ class Syslog:
         Raises:
             OSError: the host has no address.
         """
-        import socket
-
-        self._target: tuple[int, Any] = (socket.AF_UNIX, address)
+        self._timeout = TIMEOUT
+        self._family: int = socket.AF_UNIX
+        self._address: Any = address
         if isinstance(address, tuple):
             host, port = address
             # Bytes bypass the IDNA codec, whose errors are not OSErrors.
-            family, _, _, _, sockaddr = socket.getaddrinfo(host.encode(), port, type=socket.SOCK_DGRAM)[0]
-            self._target = (family, sockaddr)
-        self._timeout = TIMEOUT
+            found = socket.getaddrinfo(host.encode(), port, type=socket.SOCK_DGRAM)
+            self._family, *_, self._address = found[0]
 
     def send(self, severity: int, text: str) -> None:
         """Send a line on a new socket, because syslog may be restarted between two lines.
@@ -59,14 +60,11 @@ class Syslog:
         Raises:
             OSError: syslog did not accept it.
         """
-        import socket
-
-        family, address = self._target
         line = f"<{_AUTHPRIV | severity}>zato-sso-reset[{os.getpid()}]: {text}"
         try:
-            with socket.socket(family, socket.SOCK_DGRAM) as end:
+            with socket.socket(self._family, socket.SOCK_DGRAM) as end:
                 end.settimeout(self._timeout)
-                end.connect(address)
+                end.connect(self._address)
                 end.send(line.encode())
         except OSError:
             self._timeout = 0
@@ -88,7 +86,7 @@ def read_address(path: Path, *, env: Mapping[str, str]) -> Address | None:
 
 def local_address() -> Address | None:
     """Return the address of the machine's own syslog, if it has one."""
-    return LOCAL if os.path.exists(LOCAL) else None  # noqa: PTH110 Path would be imported for this alone
+    return LOCAL if os.path.exists(LOCAL) else None  # noqa: PTH110 Path.exists may raise an OSError
 
 
 def display(address: Address) -> str:
@@ -100,13 +98,10 @@ def display(address: Address) -> str:
 
 
 def _address(setting: Setting) -> Address | None:
-    value = setting.value
-    word = str(value).lower()  # an environment variable is always text
-    if word == "false":
-        return None
-    if word == "true":
-        return local_address()
-    if isinstance(value, str):
+    value = str(setting.value)  # an environment variable is always text
+    if value.lower() in {"false", "true"}:
+        return local_address() if value.lower() == "true" else None
+    if isinstance(setting.value, str):
         if value.startswith("/") and value.isprintable():
             return value
         match = _ADDRESS.fullmatch(value)

@@ -8,17 +8,9 @@ from functools import cached_property
 from logging import getLogger
 from pathlib import Path
 
+from zato_sso_reset.audit import syslog
 from zato_sso_reset.audit.operator import host, operating_user, terminal
-from zato_sso_reset.audit.syslog import (
-    CRITICAL,
-    NOTICE,
-    WARNING,
-    Address,
-    Syslog,
-    display,
-    local_address,
-    read_address,
-)
+from zato_sso_reset.audit.syslog import CRITICAL, NOTICE, WARNING, Address, Syslog
 from zato_sso_reset.errors import CommitUnknownError
 from zato_sso_reset.text import printable
 
@@ -51,24 +43,24 @@ class Trail:
             ConfigError: `sso.toml` is malformed, or `[audit] syslog` is not an address.
             PermissionDeniedError: `sso.toml` may not be read.
         """
-        self._open(local_address())  # for the refusal, if reading fails
-        self._open(read_address(self._path, env=self._env))
-        logger.info("Audit: %s.", f"`{display(self._address)}`" if self._address else "none")
+        self._open(syslog.local_address())  # for the refusal, if reading fails
+        self._open(syslog.read_address(self._path, env=self._env))
+        logger.info("Audit: %s.", f"`{syslog.display(self._address)}`" if self._address else "none")
 
     def changed(self, what: str, username: str | None = None, *, outcome: str = "done") -> None:
         """Record a change to `username`, or to the user of the command."""
-        severity = NOTICE if outcome == "done" else CRITICAL
-        self._send(severity, {"user": username or self._username, "changed": what, "outcome": outcome})
+        fields = {"user": username or self._username, "changed": what, "outcome": outcome}
+        self._send(NOTICE if outcome == "done" else CRITICAL, fields)
 
     def refused(self, error: str, exit_code: int) -> None:
         """Record a run that ended with an error or a signal."""
         if not self._is_open:
             with suppress(Exception):  # it may be the very error that is recorded
                 self.open()
-        outcome = "unknown" if exit_code == CommitUnknownError.exit_code else "refused"
-        severity = CRITICAL if outcome == "unknown" else WARNING
+        unknown = exit_code == CommitUnknownError.exit_code
+        outcome = "unknown" if unknown else "refused"
         fields = {"user": self._username, "outcome": outcome, "exit_code": exit_code, "error": error}
-        self._send(severity, fields)
+        self._send(CRITICAL if unknown else WARNING, fields)
 
     def _open(self, address: Address | None) -> None:
         self._is_open, self._address, self._syslog = True, address, None
@@ -78,8 +70,8 @@ class Trail:
     def _send(self, severity: int, fields: Mapping[str, object]) -> None:
         with self._warning_on_error():
             if self._syslog:
-                text = format_fields({"command": self._command, **fields, **self._context})
-                self._syslog.send(severity, text)
+                line = {"command": self._command, **fields, **self._context}
+                self._syslog.send(severity, format_fields(line))
 
     @cached_property
     def _context(self) -> Mapping[str, object]:
@@ -99,13 +91,10 @@ class Trail:
         try:
             yield
         except Exception as error:  # noqa: BLE001 the command has done its work, whatever this is
-            reason = isinstance(error, OSError) and (error.strerror or str(error))
+            reason = (isinstance(error, OSError) and (error.strerror or str(error))) or type(error).__name__
             if not self._has_warned and self._address:
-                logger.warning(
-                    "The audit line could not be sent to `%s`: %s.",
-                    display(self._address),
-                    reason or type(error).__name__,
-                )
+                to = syslog.display(self._address)
+                logger.warning("The audit line could not be sent to `%s`: %s.", to, reason)
             self._has_warned = True
 
 

@@ -4,7 +4,7 @@ import errno
 import os
 import re
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import Distribution, EntryPoint, distributions
 from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
@@ -63,12 +63,9 @@ class PluginGroup(click.Group):
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """List each command with its distribution; its help would require loading it."""
-        rows = [
-            (printable(name), ", ".join(plugin.origin for plugin in found))
-            for name, found in sorted(self._plugins().items())
-        ]
+        plugins = sorted(self._plugins().items())
         with formatter.section("Commands"):
-            formatter.write_dl(rows)
+            formatter.write_dl([(printable(name), _origins(found, ", ")) for name, found in plugins])
 
     def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
         """Complete a command's name without loading any command."""
@@ -117,22 +114,18 @@ class PluginGroup(click.Group):
         sys.exit(code)
 
     def _plugins(self) -> dict[str, list[Plugin]]:
+        """Find the commands by name; the first distribution of a name on Python's path wins."""
         plugins: dict[str, list[Plugin]] = {}
-        for plugin in _find_plugins(self.entry_point_group):
-            plugins.setdefault(plugin.entry_point.name, []).append(plugin)
+        seen = set()
+        for distribution in distributions():
+            with suppress(Exception):  # a damaged distribution must not harm another
+                if entries := distribution.entry_points.select(group=self.entry_point_group):
+                    name = re.sub("[-_.]+", "-", _metadata_field(distribution, "Name")).lower()
+                    if not name or name not in seen:
+                        seen.add(name)
+                        for entry in entries:
+                            plugins.setdefault(entry.name, []).append(Plugin(entry, distribution))
         return plugins
-
-
-def _find_plugins(group: str) -> Iterator[Plugin]:
-    """Yield the entry points of `group`; the first distribution of a name on Python's path wins."""
-    seen = set()
-    for distribution in distributions():
-        with suppress(Exception):  # a damaged distribution must not harm another
-            if found := [entry for entry in distribution.entry_points if entry.group == group]:
-                name = re.sub("[-_.]+", "-", _metadata_field(distribution, "Name")).lower()
-                if not name or name not in seen:
-                    seen.add(name)
-                    yield from (Plugin(entry, distribution) for entry in found)
 
 
 def _metadata_field(distribution: Distribution, name: str) -> str:
@@ -151,11 +144,14 @@ def _group_names(ctx: click.Context) -> list[str]:
     return names
 
 
+def _origins(found: Sequence[Plugin], separator: str) -> str:
+    return separator.join(plugin.origin for plugin in found)
+
+
 def _load(name: str, found: Sequence[Plugin]) -> click.Command:
-    plugin = found[0]
     if len(found) > 1:
-        origins = " and ".join(each.origin for each in found)
-        return _broken(name, f"is offered by {origins}. Uninstall all but one")
+        return _broken(name, f"is offered by {_origins(found, ' and ')}. Uninstall all but one")
+    [plugin] = found
     try:
         command = plugin.entry_point.load()
     except (Exception, SystemExit) as error:  # noqa: BLE001 a plugin may fail in any way

@@ -30,7 +30,7 @@ class Failure(click.ClickException):
 
 
 class HintedUsageError(click.UsageError):
-    """A usage error with a hint of its own."""
+    """A usage error with a hint."""
 
     def __init__(self, message: str, hint: str, ctx: click.Context | None = None) -> None:
         super().__init__(message, ctx)

@@ -52,10 +52,9 @@ def hand_over(args: Sequence[str], command: str, known: Iterable[str]) -> NoRetu
     try:
         os.execve(stock, ["zato", *args], env)  # noqa: S606 no shell: arguments are passed on as they are
     except OSError as error:
-        reason = error.strerror
-    raise click.ClickException(
-        f"`{shown}` needs the stock `zato`, but `{printable(stock)}` failed: {reason}."
-    )
+        raise click.ClickException(
+            f"`{shown}` needs the stock `zato`, but `{printable(stock)}` can't be run: {error.strerror}."
+        ) from None
 
 
 def _find_stock() -> str | None:

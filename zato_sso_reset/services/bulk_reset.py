@@ -19,7 +19,6 @@ from zato_sso_reset.text import printable
 
 if TYPE_CHECKING:
     from zato_sso_reset.database.engine import Database
-    from zato_sso_reset.domain.users import User
 
 logger = getLogger(__name__)
 
@@ -27,10 +26,7 @@ BATCH = 100
 """Users whose passwords are changed in one transaction."""
 
 AHEAD = 2 * BATCH
-"""Users whose passwords are hashed while a batch is written."""
-
-_Made = tuple[str, str]
-"""A password and the text to store for it."""
+"""Users whose passwords are being hashed when a batch begins."""
 
 
 @dataclass(frozen=True)
@@ -75,54 +71,43 @@ def reset_user_passwords(
     executor = ThreadPoolExecutor(jobs)
     consequence = "Nothing was changed."
     try:
-        hashed = _hash_ahead(usernames, lambda: executor.submit(maker.make))
-        while not stop() and (made := _next_batch(hashed, stop)):
+        for made in _hashed_batches(usernames, lambda: executor.submit(maker.make), stop):
             with rolled_back_on_error(consequence), open_users(database) as users:
-                found = _approved(users.find(list(made), lock=True))
-                if not skip_missing:
-                    _check_complete(made, found)
+                found = users.find(list(made), lock=True)
+                approved = {name: user for name, user in found.items() if user.is_approved}
+                missing = [name for name in made if name not in approved]
+                if missing and not skip_missing:
+                    raise UserNotFoundError(
+                        f"User `{printable(missing[0])}` no longer exists, or is no longer approved."
+                    )
                 set_at = utc_now()
                 expires_at = expiry_policy.expires_at(set_at)
                 new = [
                     NewPassword(user, *made[name], set_at, expires_at, must_change)
-                    for name, user in found.items()
+                    for name, user in approved.items()
                 ]
                 changed = users.store(new, access) if new else {}
                 if new and not dry_run:
                     deliver(new)
                     commit(users, new)
-            yield Batch(new, changed, len(made) - len(new))
+            yield Batch(new, changed, len(missing))
             consequence = "The current batch was not changed."
     finally:
         executor.shutdown(cancel_futures=True)
 
 
-def _approved(users: Mapping[str, "User"]) -> dict[str, "User"]:
-    return {name: user for name, user in users.items() if user.is_approved}
-
-
-def _check_complete(made: Mapping[str, _Made], found: Mapping[str, "User"]) -> None:
-    for name in made:
-        if name not in found:
-            raise UserNotFoundError(f"User `{printable(name)}` no longer exists, or is no longer approved.")
-
-
-def _hash_ahead(
-    usernames: Iterable[str], submit: Callable[[], "Future[_Made]"]
-) -> Iterator[tuple[str, "Future[_Made]"]]:
-    """Yield usernames with their hashes in progress, keeping the threads busy beyond the next batch."""
-    pending: deque[tuple[str, Future[_Made]]] = deque()
-    for username in usernames:
-        pending.append((username, submit()))
-        if len(pending) > AHEAD:
-            yield pending.popleft()
-    yield from pending
-
-
-def _next_batch(hashed: Iterator[tuple[str, "Future[_Made]"]], stop: Callable[[], bool]) -> dict[str, _Made]:
-    made = {}
-    for username, future in islice(hashed, BATCH):
-        made[username] = future.result()
-        if stop():
-            break
-    return made
+def _hashed_batches(
+    usernames: Iterable[str], submit: Callable[[], "Future[tuple[str, str]]"], stop: Callable[[], bool]
+) -> Iterator[dict[str, tuple[str, str]]]:
+    """Yield usernames with their passwords and stored texts, keeping the threads busy meanwhile."""
+    remaining = iter(usernames)
+    pending: deque[tuple[str, Future[tuple[str, str]]]] = deque()
+    while not stop():
+        pending.extend((name, submit()) for name in islice(remaining, AHEAD - len(pending)))
+        made: dict[str, tuple[str, str]] = {}
+        while pending and len(made) < BATCH and not (made and stop()):
+            name, future = pending.popleft()
+            made[name] = future.result()
+        if not made:
+            return
+        yield made

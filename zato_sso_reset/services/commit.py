@@ -36,46 +36,35 @@ def commit(users: "UserRepository", new: Sequence["NewPassword"]) -> None:
         CommitRefusedError: the old passwords stay.
         CommitUnknownError: it is unknown which passwords hold.
     """
+    from zato_sso_reset.database.users import open_users
+
     with suppress(Exception):  # no error says whether the database committed
         users.commit()
         return
     users.close()  # otherwise, the next transaction would wait for this one on SQLite
-    problem = _problem_of(users, new)
-    if problem:
-        many = len(new) > 1
-        subject = f"the last {len(new)} new passwords were" if many else "the new password was"
-        raise CommitUnknownError(
-            f"It is unknown whether {subject} stored. {problem}",
-            "Run the command again.",
-            [each.user.username for each in new],
-        )
-
-
-def _problem_of(users: "UserRepository", new: Sequence["NewPassword"]) -> str:
-    """Return why it is unknown whether passwords were stored, or an empty text if they were.
-
-    Raises:
-        CommitRefusedError: they were not stored.
-    """
-    from zato_sso_reset.database.users import open_users
-
+    many = len(new) > 1
     try:
         # Only locking waits for a COMMIT that is still on its way; a plain read would see the old password.
         with open_users(users.database) as found:
             stored = found.lock_passwords(each.user.id for each in new)
     except ZatoError as error:
-        return error.message
+        problem = error.message
     except Exception as error:  # noqa: BLE001 any error leaves the question open
-        return f"Looking it up failed with {type(error).__name__}."
-    # One user is enough: a transaction is committed as a whole or not at all.
-    if any(stored.get(each.user.id) == each.stored for each in new):
-        return ""
-    if any(stored.get(each.user.id) == each.user.password for each in new):
-        many = len(new) > 1
-        raise CommitRefusedError(
-            "The database refused the commit: "
-            + (f"{len(new)} new passwords are" if many else "the new password is")
-            + f" void, and the old {'ones stay' if many else 'one stays'}.",
-            "Run the command again.",
-        )
-    return "The password has been changed again since."
+        problem = f"Looking it up failed with {type(error).__name__}."
+    else:
+        # One user is enough: a transaction is committed as a whole or not at all.
+        if any(stored.get(each.user.id) == each.stored for each in new):
+            return
+        if any(stored.get(each.user.id) == each.user.password for each in new):
+            void = f"{len(new)} new passwords are" if many else "the new password is"
+            old = "ones stay" if many else "one stays"
+            raise CommitRefusedError(
+                f"The database refused the commit: {void} void, and the old {old}.", "Run the command again."
+            )
+        problem = "The password has been changed again since."
+    subject = f"the last {len(new)} new passwords were" if many else "the new password was"
+    raise CommitUnknownError(
+        f"It is unknown whether {subject} stored. {problem}",
+        "Run the command again.",
+        [each.user.username for each in new],
+    )

@@ -1,6 +1,5 @@
 """Passwords for one server: generated or chosen, checked, hashed and sealed."""
 
-import os
 from collections.abc import Callable
 from datetime import datetime, timezone
 from logging import getLogger
@@ -22,7 +21,7 @@ def utc_now() -> datetime:
 class PasswordMaker:
     """Makes passwords that one server accepts."""
 
-    def __init__(self, server: ServerConfig, random_bytes: Callable[[int], bytes] = os.urandom) -> None:
+    def __init__(self, server: ServerConfig) -> None:
         """Read the server's settings.
 
         Raises:
@@ -30,13 +29,10 @@ class PasswordMaker:
         """
         self._hasher = configured_hasher(server.settings)
         self._policy = PasswordPolicy.from_settings(server.settings)
-        self._generator = PasswordGenerator(self._policy, random_bytes)
-        self._seal = server.secret_key.seal if is_encrypted(server) else str
-        logger.info(
-            "Hash: %s, %s with the secret key.",
-            self._hasher,
-            "sealed" if is_encrypted(server) else "not sealed",
-        )
+        self._generator = PasswordGenerator(self._policy)
+        sealed = _seals_hashes(server)
+        self._seal = server.secret_key.seal if sealed else str
+        logger.info("Hash: %s, %s with the secret key.", self._hasher, "sealed" if sealed else "not sealed")
 
     def make(self, chosen: str | None = None) -> tuple[str, str]:
         """Return the chosen password, or a generated one, and the text to store for it.
@@ -44,24 +40,12 @@ class PasswordMaker:
         Raises:
             PasswordRefusedError: the server's policy refuses the chosen password, or every generated one.
         """
-        password = self._generator.generate() if chosen is None else self._check(chosen)
-        return password, self._seal(self._hasher.hash(password))
-
-    def _check(self, chosen: str) -> str:
-        if refusal := self._policy.refusal(chosen):
+        if chosen is not None and (refusal := self._policy.refusal(chosen)):
             raise PasswordRefusedError(
                 f"The server's password policy refuses this password: {refusal}.", "Choose another."
             )
-        return chosen
-
-
-def is_encrypted(server: ServerConfig) -> bool:
-    """Return whether a server's hashes are sealed with its secret key.
-
-    Raises:
-        ConfigError: the setting is missing or is not a boolean.
-    """
-    return server.settings.get("main", "encrypt_password").boolean()
+        password = self._generator.generate() if chosen is None else chosen
+        return password, self._seal(self._hasher.hash(password))
 
 
 def hash_reader(server: ServerConfig) -> Callable[[str], str]:
@@ -70,6 +54,10 @@ def hash_reader(server: ServerConfig) -> Callable[[str], str]:
     Raises:
         ConfigError: the setting for sealed hashes is missing or is not a boolean.
     """
-    if not is_encrypted(server):
+    if not _seals_hashes(server):
         return str
     return lambda stored: server.secret_key.unseal(stored, "The stored password")
+
+
+def _seals_hashes(server: ServerConfig) -> bool:
+    return server.settings.get("main", "encrypt_password").boolean()

@@ -8,9 +8,8 @@ import sqlite3
 import tempfile
 import uuid
 from base64 import b32encode
-from collections.abc import Mapping
 from contextlib import closing
-from datetime import datetime, timedelta, timezone
+from datetime import timedelta
 from importlib.resources import files
 from pathlib import Path
 
@@ -19,6 +18,7 @@ from zato_sso_reset.errors import AlreadyExistsError, FileNotMadeError
 from zato_sso_reset.files import create_private_file
 from zato_sso_reset.server.config import WELL_KNOWN_DATA
 from zato_sso_reset.server.secret_key import SecretKey
+from zato_sso_reset.services.passwords import utc_now
 from zato_sso_reset.text import printable
 
 EXPIRY_DAYS = 730
@@ -70,65 +70,42 @@ def _fill(made: Path, path: Path, username: str) -> None:
     repo = made / "config" / "repo"
     _write(repo / "sso.conf", _template("sso.conf"))
     _write(repo / "server.conf", _template("server.conf", ODB=_quoted(str(path / "zato.db"))))
-    _write(
-        repo / "secrets.conf",
-        _template(
-            "secrets.conf",
-            KEY=key,
-            PROOF=secret_key.seal(WELL_KNOWN_DATA),
-            TOKEN=secret_key.seal(secrets.token_urlsafe(32)),
-            JWT=secret_key.seal(secrets.token_urlsafe(32)),
-            EMPTY=secret_key.seal(""),
-        ),
-    )
-    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    sealed = {
+        "PROOF": secret_key.seal(WELL_KNOWN_DATA),
+        "TOKEN": secret_key.seal(secrets.token_urlsafe(32)),
+        "JWT": secret_key.seal(secrets.token_urlsafe(32)),
+        "EMPTY": secret_key.seal(""),
+    }
+    _write(repo / "secrets.conf", _template("secrets.conf", KEY=key, **sealed))
     info = {
         "version": "Zato 3.3",
         "created_user_host": socket.gethostname(),
-        "created_ts": now.isoformat(),
+        "created_ts": utc_now().isoformat(),
         "component": "SERVER",
     }
     _write(made / ".zato-info", json.dumps(info))
 
     _write(made / "zato.db", "")
-    user = _user(username, secret_key, now)
     with closing(sqlite3.connect(made / "zato.db")) as database:
         database.executescript(_template("schema.sql"))
-        columns, values = ", ".join(user), ", ".join(f":{column}" for column in user)
-        database.execute(f"INSERT INTO zato_sso_user ({columns}) VALUES ({values})", user)  # noqa: S608
+        database.execute(_template("user.sql"), _user(username, secret_key))
         database.commit()
 
 
-def _user(username: str, secret_key: SecretKey, now: datetime) -> Mapping[str, object]:
-    """Return the row of an approved user."""
+def _user(username: str, secret_key: SecretKey) -> dict[str, str]:
+    """Return the parameters of `user.sql`."""
+    now = utc_now()
     number = uuid.uuid4().int
-    sso_id = "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5))
     hashed = Pbkdf2Sha512Hasher(rounds=120_000).hash(secrets.token_urlsafe(32))
-    set_at = now.isoformat(" ", "microseconds")
     return {
-        "user_id": f"zusr{sso_id}",
-        "is_active": True,
-        "is_internal": False,
-        "is_super_user": False,
-        "is_locked": False,
-        "creation_ctx": "null",
-        "approval_status": "approved",
-        "approval_status_mod_time": set_at,
-        "approval_status_mod_by": "auto",
+        "user_id": "zusr" + "".join(_CROCKFORD[number >> shift & 31] for shift in range(125, -1, -5)),
         "username": username,
+        "username_upper": username.upper(),
         "password": secret_key.seal(hashed),
-        "password_is_set": True,
-        "password_must_change": False,
-        "password_last_set": set_at,
-        "password_expiry": (now + timedelta(days=EXPIRY_DAYS)).isoformat(" ", "microseconds"),
-        "sign_up_status": "final",
+        "now": now.isoformat(" ", "microseconds"),
+        "expiry": (now + timedelta(days=EXPIRY_DAYS)).isoformat(" ", "microseconds"),
         "sign_up_time": (now - timedelta(days=1)).isoformat(" ", "microseconds"),
-        "sign_up_confirm_token": f"cli.{secrets.token_urlsafe(32)}",
-        "display_name": username,
-        "display_name_upper": username.upper(),
-        "is_rate_limit_active": False,
-        "rate_limit_check_parent_def": False,
-        "is_totp_enabled": False,
+        "token": f"cli.{secrets.token_urlsafe(32)}",
         "totp_key": secret_key.seal(b32encode(secrets.token_bytes(20)).decode("ascii")),
         "totp_label": secret_key.seal("Zato"),
     }

@@ -1,10 +1,8 @@
 """The reset of one user's password."""
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass
-from datetime import datetime
 from logging import getLogger
 
 from zato_sso_reset.domain.access import NO_CHANGES, AccessChanges
@@ -38,8 +36,6 @@ def reset_user_password(
     access: AccessChanges = NO_CHANGES,
     dry_run: bool = False,
     deliver: Callable[[Outcome], None],
-    now: Callable[[], datetime] = utc_now,
-    random_bytes: Callable[[int], bytes] = os.urandom,
 ) -> Outcome:
     """Set the `chosen` password or a generated one, calling `deliver` before the commit.
 
@@ -51,9 +47,9 @@ def reset_user_password(
         ZatoError: nothing was changed, unless it is a `CommitUnknownError`.
     """
     expiry_policy = ExpiryPolicy.from_settings(server.settings, expiry)
-    set_at = now()
+    set_at = utc_now()
     expires_at = expiry_policy.expires_at(set_at)
-    maker = PasswordMaker(server, random_bytes)
+    maker = PasswordMaker(server)
     logger.info("Expiry: %s days, from %s.", expiry_policy.days, expiry_policy.source)
 
     # The hash is computed while SQLAlchemy is imported: hashing releases the GIL.

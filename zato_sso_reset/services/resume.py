@@ -48,9 +48,9 @@ def without_void_lines(delivered: Delivered, server: ServerConfig, database: "Da
         DatabaseError: the database can't be read.
     """
     last, previous = delivered.last.passwords, delivered.previous.passwords
-    if not last or was_stored(server, database, last, written_at=delivered.written_at):
+    if not last or _was_stored(server, database, last, delivered.written_at):
         return delivered
-    if previous and not was_stored(server, database, previous, written_at=delivered.written_at):
+    if previous and not _was_stored(server, database, previous, delivered.written_at):
         raise ConfigError(
             "The last passwords of --output-file belong to another server.", "Use the PATH of that server."
         )
@@ -58,25 +58,22 @@ def without_void_lines(delivered: Delivered, server: ServerConfig, database: "Da
     return replace(delivered, usernames=usernames, end=delivered.last.offset, void=len(last))
 
 
-def was_stored(
-    server: ServerConfig, database: "Database", delivered: Mapping[str, str], *, written_at: datetime
+def _was_stored(
+    server: ServerConfig, database: "Database", passwords: Mapping[str, str], written_at: datetime
 ) -> bool:
     """Return whether a delivered batch was stored, or all its users changed their passwords since.
 
-    `delivered` has passwords by username. A batch is stored as a whole or not at all: one user with another
-    password that is older than the delivery at `written_at` (naive UTC) shows that it was not.
-
-    Raises:
-        DatabaseError: the database can't be read.
+    A batch is stored as a whole or not at all: one user with another password that is older than the
+    delivery shows that it was not.
     """
     from zato_sso_reset.database.users import open_users
 
     read_hash = hash_reader(server)
     # Only locking waits for a COMMIT that is still on its way.
     with open_users(database) as users:
-        found = users.find(list(delivered), lock=True)
+        found = users.find(list(passwords), lock=True)
     for user in found.values():
         with suppress(ConfigError):
-            if verify(delivered[user.username], read_hash(user.password)):
+            if verify(passwords[user.username], read_hash(user.password)):
                 return True
     return all(user.set_at > written_at for user in found.values())

@@ -21,28 +21,22 @@ SHOWN = 10
 
 @dataclass
 class Selection:
-    """The users to reset, and the requested ones that can't be reset."""
+    """The users to reset, and the problems of requested users that can't be reset, by username."""
 
     usernames: list[str] = field(default_factory=list)
     super_users: int = 0
-    problems: list[str] = field(default_factory=list)
-    problem_count: int = 0
+    problems: list[tuple[str, str]] = field(default_factory=list)
 
     def add(self, user: "User") -> None:
         """Select a user."""
         self.usernames.append(user.username)
         self.super_users += user.is_super_user
 
-    def refuse(self, username: str, problem: str) -> None:
-        """Record a user that can't be reset."""
-        self.problem_count += 1
-        if len(self.problems) < SHOWN:
-            self.problems.append(f"`{printable(username, 80)}` ({problem})")
-
     def describe_problems(self) -> str:
-        """Return the first problems and their number."""
-        more = f" and {self.problem_count - SHOWN} more" if self.problem_count > SHOWN else ""
-        return f"{self.problem_count} can't be reset: {', '.join(self.problems)}{more}"
+        """Return the number of problems, and the first of them."""
+        shown = [f"`{printable(name, 80)}` ({problem})" for name, problem in self.problems[:SHOWN]]
+        more = f" and {len(self.problems) - SHOWN} more" if len(self.problems) > SHOWN else ""
+        return f"{len(self.problems)} can't be reset: {', '.join(shown)}{more}"
 
 
 def select_listed(
@@ -55,10 +49,9 @@ def select_listed(
     """
     from zato_sso_reset.database.users import open_users
 
-    selection = Selection()
     counts = Counter(listed)
-    for name in sorted(name for name, count in counts.items() if count > 1):
-        selection.refuse(name, "listed more than once")
+    repeated = sorted(name for name, count in counts.items() if count > 1)
+    selection = Selection(problems=[(name, "listed more than once") for name in repeated])
     names = [name for name in counts if name not in already_reset]
     for start in range(0, len(names), PAGE):
         page = names[start : start + PAGE]
@@ -67,9 +60,10 @@ def select_listed(
         for name in page:
             user = found.get(name)
             if user is None:
-                selection.refuse(name, "no such user")
+                selection.problems.append((name, "no such user"))
             elif not user.is_approved:
-                selection.refuse(name, f"not approved, but {printable(user.approval_status, 40)}")
+                status = printable(user.approval_status, 40)
+                selection.problems.append((name, f"not approved, but {status}"))
             else:
                 selection.add(user)
     return selection

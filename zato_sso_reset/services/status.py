@@ -1,20 +1,18 @@
 """The states of users' passwords."""
 
 from bisect import bisect_left, bisect_right
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from zato_sso_reset.domain.hashing import PasswordHasher, configured_hasher, hasher_of, needs_rehash
+from zato_sso_reset.domain.hashing import configured_hasher, hasher_of, needs_rehash
 from zato_sso_reset.errors import ConfigError
 from zato_sso_reset.server.config import ServerConfig
 from zato_sso_reset.services.passwords import hash_reader
 
 if TYPE_CHECKING:
-    from array import array
-
     from zato_sso_reset.database.engine import Database
     from zato_sso_reset.database.statuses import StoredStatus
 
@@ -47,12 +45,12 @@ class PasswordStatus:
     password_expiry: datetime
     days_left: int
     open_sessions: int
-    hash_scheme: str
-    rounds: int | None
-    time_cost: int | None
-    memory_cost: int | None
-    parallelism: int | None
-    below_setting: bool | None
+    hash_scheme: str = "unknown"
+    rounds: int | None = None
+    time_cost: int | None = None
+    memory_cost: int | None = None
+    parallelism: int | None = None
+    below_setting: bool | None = None
 
 
 def password_statuses(
@@ -75,37 +73,33 @@ def password_statuses(
     read_hash = hash_reader(server)
     longest = (datetime.max - now).days  # noqa: DTZ901 Zato's times are naive
     until = None if within is None else now + timedelta(days=min(within, longest))
-    user_id = None
+    user_id, pages = None, _pages(database, until)
     if username is not None:
         with open_users(database, read_only=True) as users:
             user_id = users.get(username, lock=False).id
+        pages = iter([[user_id]])
     with open_statuses(database) as statuses:
         has_totp = statuses.has_totp()
         sessions = statuses.open_sessions(now, user_id)
-    pages = _pages(database, until) if user_id is None else iter([[user_id]])
 
     def read(ids: Sequence[int]) -> list[PasswordStatus]:
         with open_statuses(database) as statuses:
             found = statuses.find(ids, until=until, has_totp=has_totp)
-        return [_status(user, _hasher(read_hash, user.password), setting, sessions, now) for user in found]
+        return [status(user) for user in found]
+
+    def status(user: "StoredStatus") -> PasswordStatus:
+        hashed: dict[str, Any] = {}
+        with suppress(ConfigError):
+            if hasher := hasher_of(read_hash(user.password)):
+                hashed = {"hash_scheme": hasher.scheme, "below_setting": needs_rehash(hasher, setting)}
+                hashed |= hasher.costs
+        open_sessions = bisect_right(sessions, user.id) - bisect_left(sessions, user.id)
+        return _status(user, now, open_sessions=open_sessions, **hashed)
 
     return map(read, pages)
 
 
-def _hasher(read_hash: Callable[[str], str], stored: str) -> PasswordHasher | None:
-    with suppress(ConfigError):
-        return hasher_of(read_hash(stored))
-    return None
-
-
-def _status(
-    user: "StoredStatus",
-    hasher: PasswordHasher | None,
-    setting: PasswordHasher,
-    sessions: "array[int]",
-    now: datetime,
-) -> PasswordStatus:
-    costs = hasher.costs if hasher else {}
+def _status(user: "StoredStatus", now: datetime, **fields: Any) -> PasswordStatus:
     return PasswordStatus(
         username=user.username,
         approval_status=user.approval_status,
@@ -117,13 +111,7 @@ def _status(
         password_last_set=user.set_at,
         password_expiry=user.expires_at,
         days_left=(user.expires_at - now).days,
-        open_sessions=bisect_right(sessions, user.id) - bisect_left(sessions, user.id),
-        hash_scheme=hasher.scheme if hasher else "unknown",
-        rounds=costs.get("rounds"),
-        time_cost=costs.get("time_cost"),
-        memory_cost=costs.get("memory_cost"),
-        parallelism=costs.get("parallelism"),
-        below_setting=needs_rehash(hasher, setting) if hasher else None,
+        **fields,
     )
 
 
