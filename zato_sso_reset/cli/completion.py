@@ -19,12 +19,12 @@ _PLAIN = re.compile(r"[\w@%+=:./-]+")
 """Text that no shell needs quoted; Click's script for fish would cut off a comma."""
 
 
-def complete_path(incomplete: str) -> list[CompletionItem]:
+def complete_path(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete servers and other folders; leave it to the shell if none is a server or one needs quotes."""
     return _in_time(lambda: _folders(incomplete)) or [CompletionItem(incomplete, type="dir")]
 
 
-def complete_username(ctx: click.Context, incomplete: str) -> list[CompletionItem]:
+def complete_username(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete users of the server at the PATH on the command line."""
     # If an option still lacks its value, Click does not assign the arguments.
     return _in_time(lambda: _users(Path(ctx.params.get("path") or ctx.args[0]).expanduser(), incomplete))

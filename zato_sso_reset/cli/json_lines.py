@@ -60,11 +60,7 @@ class JsonLinesFile:
         self._is_new = not resume
 
     def write_line(self, line: str) -> None:
-        """Append one or more lines, completely and to disk.
-
-        Raises:
-            OutputError: they could not be written, and have been cut off again.
-        """
+        """Append one or more lines to disk, or cut them off again."""
         self._last = os.lseek(self._fd, 0, os.SEEK_END)
         try:
             write_all(self._fd, f"{line}\n".encode())

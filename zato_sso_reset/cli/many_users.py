@@ -19,7 +19,6 @@ from zato_sso_reset.cli.json_lines import JsonLinesFile, check_new
 from zato_sso_reset.cli.progress import progress_bar
 from zato_sso_reset.cli.report import NOTICE, execution_log
 from zato_sso_reset.cli.request import Request
-from zato_sso_reset.cli.server import read_server
 from zato_sso_reset.cli.users_file import read_usernames
 from zato_sso_reset.domain.access import describe
 from zato_sso_reset.errors import CommitRefusedError, CommitUnknownError, UserNotFoundError, ZatoError
@@ -129,18 +128,23 @@ def reset_passwords(request: BulkRequest, trail: "Trail") -> None:
     with execution_log(utc_now() if request.store_log else None), ExitStack() as stack:
         if not (request.resume or stdout):
             check_new(request.output_file)
-        server = read_server(request.path, trail)
+        server = request.read_server(trail)
         database = Database(server.database)
         logger.info("Database: %s.", database.name)
         delivered = Delivered(utc_now())
         if request.resume:
             file = stack.enter_context(closing(JsonLinesFile(request.output_file, resume=True)))
             delivered = without_void_lines(file.read(), server, database)
-        usernames = _select(request, database, delivered.usernames)
+        selection = _select(request, database, delivered.usernames)
+        users = f"{len(selection.usernames)} user(s), {selection.super_users} of them super-user(s)"
         if request.dry_run:
             options = {"deliver": lambda _: None, "stop": lambda: False, **request.reset_options}
-            list(reset_user_passwords(server, database, usernames[:1], **options))
+            list(reset_user_passwords(server, database, selection.usernames[:1], **options))
+            logger.log(NOTICE, "Would reset the passwords of %s. Nothing was changed.", users)
             return
+        if selection.usernames and not request.yes:
+            with redirect_stdout(sys.stderr):  # Click writes more than the question
+                click.confirm(f"Reset the passwords of {users}?", abort=True, err=True)
         delivery: Delivery
         if stdout:
             delivery = stdout
@@ -150,11 +154,10 @@ def reset_passwords(request: BulkRequest, trail: "Trail") -> None:
         else:
             delivery = stack.enter_context(closing(JsonLinesFile(request.output_file, resume=False)))
         stack.callback(delivery.warn_of_readers)
-        _reset(request, trail, server, database, usernames=usernames, delivery=delivery)
+        _reset(request, trail, server, database, usernames=selection.usernames, delivery=delivery)
 
 
-def _select(request: BulkRequest, database: "Database", already_reset: Collection[str]) -> list[str]:
-    """Return the users to reset, once the operator has confirmed them."""
+def _select(request: BulkRequest, database: "Database", already_reset: Collection[str]) -> Selection:
     if request.users_from:
         selection = select_listed(database, read_usernames(request.users_from), already_reset)
     else:
@@ -164,20 +167,17 @@ def _select(request: BulkRequest, database: "Database", already_reset: Collectio
         if not request.skip_missing:
             raise UserNotFoundError(f"{problems}.", "Correct the list, or add --skip-missing.")
         logger.warning("%s. They are left out; a user listed more than once is reset once.", problems)
-    _confirm(request, selection)
-    return selection.usernames
-
-
-def _confirm(request: BulkRequest, selection: Selection) -> None:
-    total = len(selection.usernames)
-    users = f"{total} user(s), {selection.super_users} of them super-user(s)"
-    if not total and not request.resume:
+    if not (selection.usernames or request.resume):
         raise UserNotFoundError("There is no user to reset.")
-    if request.dry_run:
-        logger.log(NOTICE, "Would reset the passwords of %s. Nothing was changed.", users)
-    elif total and not request.yes:
-        with redirect_stdout(sys.stderr):  # Click writes more than the question
-            click.confirm(f"Reset the passwords of {users}?", abort=True, err=True)
+    return selection
+
+
+def _cut_void_lines(file: JsonLinesFile, delivered: Delivered) -> None:
+    """Cut off lines that were not stored; copy them if nothing shows that the file is this server's."""
+    if delivered.void:
+        copied = "" if delivered.usernames else f" They are kept in `{printable(str(file.copy()))}`."
+        logger.warning("The last %s line(s) were never stored, and are replaced.%s", delivered.void, copied)
+    file.cut(delivered.end)
 
 
 def _reset(
@@ -196,13 +196,14 @@ def _reset(
     def deliver(new: Sequence["NewPassword"]) -> None:
         delivery.write_line("\n".join(json.dumps(each.record()) for each in new))
 
-    with progress_bar(tally.total) as bar, deferred_signals() as signals:
+    with progress_bar(tally.total, hidden=request.verbose) as bar, deferred_signals() as signals:
         try:
             options = {"deliver": deliver, "stop": lambda: bool(signals), **request.reset_options}
             for batch in reset_user_passwords(server, database, usernames, **options):
                 for new in batch.new:
                     trail.changed(changes, new.user.username)
                 tally.add(batch)
+                logger.info("%s", tally)
                 bar.update(len(batch.new) + batch.missing)
         except CommitRefusedError as error:
             delivery.withdraw()
@@ -226,20 +227,10 @@ def _reset(
 
 def _report(tally: Tally) -> None:
     if tally.missing:
-        logger.warning(
-            "%s user(s) no longer exist or are no longer approved. They were left out.", tally.missing
-        )
+        logger.warning("%s user(s) no longer exist or are no longer approved; left out.", tally.missing)
     logger.log(NOTICE, "Reset the passwords of %s user(s).", tally.reset)
     if changed := describe(tally.changed):
         logger.log(NOTICE, "Also changed: %s.", changed)
-
-
-def _cut_void_lines(file: JsonLinesFile, delivered: Delivered) -> None:
-    """Cut off lines that were not stored; copy them if nothing shows that the file is this server's."""
-    if delivered.void:
-        copied = "" if delivered.usernames else f" They are kept in `{printable(str(file.copy()))}`."
-        logger.warning("The last %s line(s) were never stored, and are replaced.%s", delivered.void, copied)
-    file.cut(delivered.end)
 
 
 def _cores() -> int:

@@ -3,15 +3,13 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, TypeVar
 from unicodedata import category
 
 import click
 
+from zato_sso_reset.cli.completion import complete_path, complete_username
 from zato_sso_reset.text import printable
-
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -83,24 +81,11 @@ def _none_for_stdout(_ctx: click.Context, _param: click.Parameter, path: Path | 
     return None if str(path) == "-" else path
 
 
-def _complete_path(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
-    from zato_sso_reset.cli.completion import complete_path
-
-    return complete_path(incomplete)
-
-
-def complete_username(ctx: click.Context, _param: click.Parameter, incomplete: str) -> "list[CompletionItem]":
-    """Complete users of the server at the PATH on the command line."""
-    from zato_sso_reset.cli.completion import complete_username
-
-    return complete_username(ctx, incomplete)
-
-
 def _complete_yes_no(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[str]:
     return [word for word in ("true", "false") if word.startswith(incomplete)]
 
 
-path_argument = click.argument("path", type=_path, shell_complete=_complete_path)
+path_argument = click.argument("path", type=_path, shell_complete=complete_path)
 username_argument = click.argument("username", type=username_type, shell_complete=complete_username)
 expiry_option = click.option(
     "--expiry",
@@ -141,9 +126,7 @@ disable_totp_option = click.option(
     "--disable-totp", is_flag=True, help="Also disable TOTP, so that the password alone is enough to log in."
 )
 revoke_access_option = click.option(
-    "--revoke-access",
-    is_flag=True,
-    help="Also end open sessions and invalidate password-reset links.",
+    "--revoke-access", is_flag=True, help="Also end open sessions and invalidate password-reset links."
 )
 
 

@@ -11,10 +11,16 @@ PR_SET_DUMPABLE = 4
 
 def prepare_process() -> None:
     """Prepare the whole process, once, before a command opens files or connections."""
+    import logging
+
     _open_standard_streams()
     _disable_core_dumps()
-    _remove_libpq_variables()
-    _silence_drivers()
+    # PGHOSTADDR, PGOPTIONS and others would lead libpq to another database.
+    for name in [name for name in os.environ if name.startswith("PG")]:
+        del os.environ[name]
+    # Drivers would log statements with their parameters.
+    for name in ("sqlalchemy", "psycopg"):
+        logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     # A process this short needs no garbage collection, least of all a full one at exit.
     gc.disable()
     atexit.register(gc.freeze)
@@ -40,17 +46,3 @@ def _disable_core_dumps() -> None:
     resource.setrlimit(resource.RLIMIT_CORE, (0, resource.getrlimit(resource.RLIMIT_CORE)[1]))
     with suppress(AttributeError):  # only on Linux; the limit alone does not prevent dumps to a pipe
         ctypes.CDLL(None).prctl(PR_SET_DUMPABLE, 0)
-
-
-def _remove_libpq_variables() -> None:
-    """Remove PGHOSTADDR, PGOPTIONS and others, which would lead libpq to another database."""
-    for name in [name for name in os.environ if name.startswith("PG")]:
-        del os.environ[name]
-
-
-def _silence_drivers() -> None:
-    """Turn off loggers that would log statements with their parameters."""
-    import logging
-
-    for name in ("sqlalchemy", "psycopg"):
-        logging.getLogger(name).setLevel(logging.CRITICAL + 1)

@@ -30,14 +30,14 @@ class _Terminal(io.TextIOBase):
 
 
 @contextmanager
-def progress_bar(total: int) -> Iterator[Progress]:
-    """Yield a bar with the rate and the time left, which is visible if stderr is a terminal."""
+def progress_bar(total: int, *, hidden: bool) -> Iterator[Progress]:
+    """Yield a bar with the rate and the time left, on a terminal."""
     terminal = _Terminal()
     bar = click.progressbar(
         length=total,
         label="Resetting",
         file=cast("TextIO", terminal),
-        hidden=not terminal.isatty(),
+        hidden=hidden or not terminal.isatty(),
         show_pos=True,
     )
     bar.item_show_func = lambda _: f"{1 / bar.time_per_iteration:.0f}/s" if bar.avg else None

@@ -88,17 +88,20 @@ def store_arguments(command: str, arguments: Mapping[str, object], *, now: datet
     """
     stamp = _stamp(now)
     lines = [f"# {stamp} - {user_at_host()}", f"command={command}"]
-    lines += [f"{name}={value}" for name, value in arguments.items() if value is not None]
-    if not all(line.isprintable() for line in lines):
-        raise FileNotMadeError(
-            "--store-config can't store a path or username with unprintable characters.", "Leave it out."
-        )
-    name = f"zato.{stamp}.config"
+    path = Path(f"zato.{stamp}.config")
     try:
-        with create_private_file(Path(name)) as file:
+        for name, value in arguments.items():
+            if value is not None:
+                lines.append(f"{name}={value.absolute() if isinstance(value, Path) else value}")
+        if not all(line.isprintable() for line in lines):
+            raise FileNotMadeError(
+                "--store-config can't store a path or username with unprintable characters.", "Leave it out."
+            )
+        with create_private_file(path) as file:
             file.writelines(f"{line}\n" for line in lines)
     except OSError as error:
-        raise FileNotMadeError(f"`{name}` can't be written: {error.strerror}.") from None
+        message = f"`{path}` can't be written to: {error.strerror}."
+        raise FileNotMadeError(message, "Change to another directory.") from None
 
 
 def _stamp(now: datetime) -> str:

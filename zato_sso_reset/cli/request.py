@@ -1,10 +1,17 @@
 """The options that single and bulk resets share."""
 
+import os
+import sys
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from zato_sso_reset.audit.operator import user_at_host
 from zato_sso_reset.domain.access import AccessChanges
+from zato_sso_reset.server.config import ServerConfig
+
+if TYPE_CHECKING:
+    from zato_sso_reset.audit.trail import Trail
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -33,3 +40,14 @@ class Request:
             changes.append(f"must_change={str(self.must_change).lower()}")
         changes += [name for name in ("unlock", "disable_totp", "revoke_access") if getattr(self, name)]
         return ", ".join(changes)
+
+    def read_server(self, trail: "Trail") -> ServerConfig:
+        """Open the audit trail, and read the server's directory.
+
+        Raises:
+            ZatoError: as `Trail.open` and `ServerConfig.read`.
+        """
+        trail.open()
+        server = ServerConfig.read(self.path, env=os.environ, stdin=sys.stdin)
+        trail.database = server.database.name
+        return server

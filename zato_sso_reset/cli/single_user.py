@@ -12,9 +12,8 @@ from typing import TYPE_CHECKING
 from zato_sso_reset.cli.delivery import Delivery, OutputFile, Stdout
 from zato_sso_reset.cli.report import NOTICE, execution_log, store_arguments
 from zato_sso_reset.cli.request import Request
-from zato_sso_reset.cli.server import read_server
 from zato_sso_reset.domain.access import describe
-from zato_sso_reset.errors import CommitRefusedError, FileNotMadeError
+from zato_sso_reset.errors import CommitRefusedError
 from zato_sso_reset.services.passwords import utc_now
 from zato_sso_reset.services.reset import Outcome, reset_user_password
 
@@ -52,7 +51,7 @@ def set_password(
     with execution_log(now if request.store_log else None):
         if request.store_config:
             store_arguments(f"sso_{verb}_user_password", {**_given(request), **to_store}, now=now)
-        server = read_server(request.path, trail)
+        server = request.read_server(trail)
         try:
             outcome = reset_user_password(
                 server,
@@ -107,19 +106,8 @@ def _report(request: SingleUserRequest, outcome: Outcome, verb: str) -> None:
 
 def _given(request: SingleUserRequest) -> dict[str, object]:
     """Return the arguments that were given."""
-    given: dict[str, object] = {}
-    for name, value in asdict(request).items():
-        if isinstance(value, Path):
-            given[name] = _absolute(value)
-        elif name == "must_change" or (value is not False and (name, value) != ("output", "text")):
-            given[name] = value
-    return given
-
-
-def _absolute(path: Path) -> Path:
-    try:
-        return path.absolute()
-    except OSError as error:
-        raise FileNotMadeError(
-            f"The current directory can't be determined: {error.strerror}.", "Change to another directory."
-        ) from None
+    return {
+        name: value
+        for name, value in asdict(request).items()
+        if name == "must_change" or (value is not False and (name, value) != ("output", "text"))
+    }

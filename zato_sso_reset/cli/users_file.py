@@ -30,13 +30,13 @@ def read_usernames(file: BinaryIO) -> Iterator[str]:
     Raises:
         click.BadParameter: a line is not a valid username.
     """
-    number = 0
+    number = 1
     try:
         while line := file.readline(MAX_LINE + 1):
-            number += 1
             name = line.decode("utf-8-sig" if number == 1 else "utf-8").rstrip("\r\n")
             if name:
                 yield options.username_type(name)
+            number += 1
     except UnicodeDecodeError:
         problem = "Longer than any username." if len(line) > MAX_LINE else "Not UTF-8 text."
     except click.BadParameter as error:

@@ -2,7 +2,6 @@
 
 import sys
 from contextlib import suppress
-from logging import getLogger
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -14,8 +13,6 @@ from zato_sso_reset.signals import keyboard_interrupts
 
 if TYPE_CHECKING:
     from zato_sso_reset.audit.trail import Trail
-
-logger = getLogger(__name__)
 
 MAX_INPUT = 4096
 """Bytes of stdin. Stock Zato accepts passwords of at most 256 characters."""
@@ -69,9 +66,10 @@ def change_user_password(
 
     def choose() -> str:
         if password is not None:
-            logger.warning(
-                "--password shows the password to all users of this machine. Use --password-stdin."
-            )
+            from logging import getLogger
+
+            warning = "--password shows the password to all users of this machine. Use --password-stdin."
+            getLogger(__name__).warning(warning)
             return _checked(password)
         return _checked(_from_stdin() if password_stdin else _prompt())
 

@@ -1,23 +1,20 @@
 """`zato sso password-status`."""
 
+import os
 import shutil
 import sys
-from logging import getLogger
 from pathlib import Path
 
 import click
 
 from zato_sso_reset.cli import options
 from zato_sso_reset.cli.command import Command
-
-logger = getLogger(__name__)
+from zato_sso_reset.cli.completion import complete_username
 
 
 @click.command("password-status", cls=Command, exit_codes=(22, 23, 69, 73, 74, 75, 77, 78))
 @options.path_argument
-@click.argument(
-    "username", type=options.username_type, required=False, shell_complete=options.complete_username
-)
+@click.argument("username", type=options.username_type, required=False, shell_complete=complete_username)
 @click.option(
     "--within",
     type=options.days_or_0,
@@ -44,19 +41,21 @@ def password_status(
     from zato_sso_reset.cli.delivery import Stdout
 
     stdout = Stdout(sys.stdout)
+    from logging import getLogger
+
     from zato_sso_reset.cli.formats import to_csv, to_json, to_table
     from zato_sso_reset.cli.report import execution_log
-    from zato_sso_reset.cli.server import read_server
     from zato_sso_reset.database.engine import Database
+    from zato_sso_reset.server.config import ServerConfig
     from zato_sso_reset.services.passwords import utc_now
     from zato_sso_reset.services.status import password_statuses
 
     now = utc_now()
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     with execution_log(now if store_log else None):
-        server = read_server(path)
+        server = ServerConfig.read(path, env=os.environ, stdin=sys.stdin)
         database = Database(server.database)
-        logger.info("Database: %s.", database.name)
+        getLogger(__name__).info("Database: %s.", database.name)
         pages = password_statuses(server, database, username=username, within=within, now=now)
         if output == "json":
             texts = to_json(pages)

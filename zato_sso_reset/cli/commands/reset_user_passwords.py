@@ -7,6 +7,7 @@ import click
 
 from zato_sso_reset.cli import options
 from zato_sso_reset.cli.command import AuditedCommand
+from zato_sso_reset.cli.completion import complete_username
 from zato_sso_reset.cli.users_file import UsersFile
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ if TYPE_CHECKING:
     type=options.username_type,
     metavar="USERNAME",
     multiple=True,
-    shell_complete=options.complete_username,
+    shell_complete=complete_username,
     help="With --all, leave out a user. May be given more than once.",
 )
 @click.option(
