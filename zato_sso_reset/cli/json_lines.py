@@ -54,8 +54,8 @@ class JsonLinesFile:
         except BlockingIOError:
             raise FileNotMadeError(f"Another process is writing to {self._shown}.", "Wait for it.") from None
         except OSError as error:
-            action = "opened" if resume else "created"
-            raise FileNotMadeError(f"{self._shown} can't be {action}: {error.strerror}.") from None
+            message = f"{self._shown} can't be {'opened' if resume else 'created'}: {error.strerror}."
+            raise FileNotMadeError(message, "Use another --output-file.") from None
         self._last = 0
         self._is_new = not resume
 

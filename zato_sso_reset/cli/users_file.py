@@ -45,4 +45,4 @@ def read_usernames(file: BinaryIO) -> Iterator[str]:
         problem = f"{error.strerror}."
     else:
         return
-    raise click.BadParameter(f"--users-from, line {number}: {problem}")
+    raise click.BadParameter(f"line {number}: {problem}", param_hint="'--users-from'")

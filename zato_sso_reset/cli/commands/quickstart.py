@@ -33,14 +33,13 @@ def quickstart(path: Path, username: str) -> None:
     from zato_sso_reset.services.quickstart import create_server
 
     created = create_server(path, username)
+    separator = ["--"] if username.startswith("-") else []
+    command = shlex.join(["zato", "sso", "reset-user-password", *separator, str(created), username])
     print_line(
         f"Created a server directory with the user `{username}`, who has a random password. Next, run:"
     )
-    arguments = ["--"] if username.startswith("-") else []
     try:
-        stdout.write_line(
-            shlex.join(["zato", "sso", "reset-user-password", *arguments, str(created), username])
-        )
+        stdout.write_line(command)
     except OutputError as error:
-        error.message += " The server directory was created."
+        error.hint = f"The server directory was created. Run `{command}`."
         raise
