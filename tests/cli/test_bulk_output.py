@@ -66,7 +66,7 @@ class TestOutputFile:
         before = identity(there)
         done = bulk_reset("--all", output=there)
 
-        assert_refused(sqlite_server, done, 73, "`there` is there already. Give another, or add --resume")
+        assert_refused(sqlite_server, done, 73, "`there` already exists. Use another file, or --resume")
         assert identity(there) == before
         assert make != "link" or Path("victim").read_text() == "kept"
         assert make == "link" or not Path("victim").exists()
@@ -75,7 +75,7 @@ class TestOutputFile:
     def test_can_not_be_made(self, sqlite_server: Server, bulk_reset: Invoke, path: str) -> None:
         """Where it can't be made, nobody is reset."""
         assert_refused(
-            sqlite_server, bulk_reset("--users-from", listed("user1"), output=path), 73, "can't be made"
+            sqlite_server, bulk_reset("--users-from", listed("user1"), output=path), 73, "can't be created"
         )
 
     @pytest.mark.parametrize(

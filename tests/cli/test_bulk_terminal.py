@@ -17,7 +17,7 @@ import pytest
 from tests.conftest import ZATO
 from tests.support.bulk import APPROVED, OUT, assert_all_old, assert_valid, bulk_arguments, names
 from tests.support.servers import Server, insert_users
-from zato_sso_reset.cli.json_lines import LinesFile
+from zato_sso_reset.cli.json_lines import JsonLinesFile
 from zato_sso_reset.host.program import zato
 from zato_sso_reset.services import bulk_reset as bulk
 
@@ -126,32 +126,32 @@ class TestProgress:
         insert_users(sqlite_server, [f"many{number}" for number in range(20)])
         with terminal.monkeypatch.context() as context:
             context.setattr(bulk, "BATCH", 10)
-            slow = LinesFile.write
+            slow = JsonLinesFile.write_line
 
             def write(*args: Any) -> None:
                 time.sleep(0.6)
                 slow(*args)
 
-            context.setattr(LinesFile, "write", write)
+            context.setattr(JsonLinesFile, "write_line", write)
             code, _ = terminal.run("", *bulk_arguments(sqlite_server, "--all", "--yes", output=OUT))
         shown = terminal.seen()
 
         assert code == 0
         assert "Resetting" in shown
         assert "10/24" in shown
-        assert re.search(r"20/24  00:00:0\d  \d+ a second", shown)
+        assert re.search(r"20/24  00:00:0\d  \d+/s", shown)
         assert_valid(sqlite_server, OUT.read_text())
 
     def test_terminal_goes_away(self, sqlite_server: Server, terminal: Terminal) -> None:
         """Nobody sees the bar any more, and everybody is reset all the same."""
         with terminal.monkeypatch.context() as context:
-            write = LinesFile.write
+            write = JsonLinesFile.write_line
 
             def hang_up(*args: Any) -> None:
                 os.close(terminal.master)
                 write(*args)
 
-            context.setattr(LinesFile, "write", hang_up)
+            context.setattr(JsonLinesFile, "write_line", hang_up)
             kept = os.dup(2)
             try:
                 code, _ = terminal.run("", *bulk_arguments(sqlite_server, "--all", "--yes", output=OUT))

@@ -94,10 +94,10 @@ class TestStdin:
             (b"", "is empty"),
             (b"\n", "is empty"),
             (b"\r\n", "is empty"),
-            (b"two-long-enough\nlines\n", "line end"),
-            (b"two-long-enough\n\n", "line end"),
-            (b"carriage\rreturn", "line end"),
-            ("line\u2028separator".encode(), "line end"),
+            (b"two-long-enough\nlines\n", "line break"),
+            (b"two-long-enough\n\n", "line break"),
+            (b"carriage\rreturn", "line break"),
+            ("line\u2028separator".encode(), "line break"),
             (b"has\0a-nul-character", "control character"),
             (b"has-an\x1b[31m-escape", "control character"),
             (b"back\x7fspaced", "control character"),
@@ -196,7 +196,7 @@ class TestPolicy:
         sqlite_server.override(f"[password]\n{rule}\n")
         done = invoke(*FROM_STDIN, sqlite_server.path, "user1", input=password)
 
-        assert_refused(sqlite_server, done, 21, f"refuses this one: {refusal}. Choose another.")
+        assert_refused(sqlite_server, done, 21, f"refuses this password: {refusal}. Choose another.")
         assert password not in done.stderr
 
     @pytest.mark.parametrize(("length", "code"), [(12, 0), (11, 21)])
@@ -222,7 +222,7 @@ class TestInArguments:
 
     @pytest.mark.parametrize(
         ("password", "reason"),
-        [("", "is empty"), ("a\nlong-enough", "line end"), ("latin-1-\udce9", "UTF-8")],
+        [("", "is empty"), ("a\nlong-enough", "line break"), ("latin-1-\udce9", "UTF-8")],
     )
     def test_is_refused_as_from_stdin(
         self, sqlite_server: Server, invoke: Invoke, password: str, reason: str
@@ -238,7 +238,7 @@ class TestInArguments:
         ("options", "reason"),
         [
             ((), "There is no terminal to ask on. Add --password-stdin."),
-            (("--password-stdin", "--password", CHOSEN), "Give one of --password-stdin and --password."),
+            (("--password-stdin", "--password", CHOSEN), "Use either --password-stdin or --password."),
             (("--password-stdin", "--output", "password"), "'--output'"),
         ],
     )
@@ -367,7 +367,7 @@ class TestPrompt:
         [
             (Interrupted(), 130, "Aborted."),
             (Keyboard(), 1, "Aborted."),
-            (Keyboard(b"latin-1-\xe9\nlatin-1-\xe9\n"), 2, "is not UTF-8"),
+            (Keyboard(b"latin-1-\xe9\nlatin-1-\xe9\n"), 2, "are not UTF-8"),
             (Keyboard(b"with\ttab\nwith\ttab\n"), 2, "control character"),
         ],
     )
@@ -407,7 +407,7 @@ class TestOutputs:
 
         assert (done.exit_code, done.stdout) == (21, "")
         assert json.loads(done.stderr) == {
-            "error": "The server's password policy refuses this one: it is shorter than min_length=8.",
+            "error": "The server's password policy refuses this password: it is shorter than min_length=8.",
             "exit_code": 21,
             "hint": "Choose another.",
         }
@@ -442,7 +442,7 @@ class TestOutputs:
             )
 
         assert done.returncode == 74
-        assert re.fullmatch(r"Error: .+ Nothing was changed\.\n", done.stderr)
+        assert re.fullmatch(r"Error: .+ Nothing was changed\. .+\n", done.stderr)
         assert sqlite_server.opens("user1", OLD)
 
     def test_stdout_is_a_public_file(self, sqlite_server: Server) -> None:

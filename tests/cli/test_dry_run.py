@@ -89,5 +89,5 @@ class TestDryRun:
         (config,) = Path.cwd().glob("*.config")
 
         assert "dry_run=True\n" in config.read_text()
-        assert log.read_text().endswith(f" INFO {told}")
+        assert log.read_text().endswith(f" NOTICE {told}")
         assert "has the new password" not in log.read_text()

@@ -13,8 +13,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from zato_sso_reset.cli.formats import to_csv, to_json, to_table
-from zato_sso_reset.errors import printable
 from zato_sso_reset.services.status import PasswordStatus
+from zato_sso_reset.text import printable
 
 times = st.datetimes(min_value=datetime(1000, 1, 1))  # noqa: DTZ001 Zato's times are naive
 names = st.tuples(st.sampled_from(["=", "+", "-", "@", "'", ""]), st.text(min_size=1, max_size=190)).map(

@@ -247,7 +247,7 @@ class TestFile:
         [
             ("no equals sign", 78, "line 4"),
             ("colour=red", 78, "1 line(s)"),
-            ("col\x1bour=red", 78, "does not take"),
+            ("col\x1bour=red", 78, "does not accept"),
             ("store_log=maybe", 78, "store_log is neither"),
             ("expiry=0", 2, "'--expiry'"),
             ("expiry=", 2, "'--expiry'"),

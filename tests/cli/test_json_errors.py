@@ -16,8 +16,8 @@ from hypothesis import strategies as st
 from tests.support.harms import no_database, no_expiry, no_password_is_taken, nothing
 from tests.support.limits import without_privileges
 from tests.support.servers import OLD, Server
-from zato_sso_reset.errors import printable
 from zato_sso_reset.host.program import zato
+from zato_sso_reset.text import printable
 
 Invoke = Callable[..., Result]
 
@@ -72,8 +72,8 @@ class TestErrors:
                 "There is no such directory.",
             ),
             (no_password_is_taken, ("PATH", "user1"), 21, "shorter than min_length=99.", "Relax [password]"),
-            (no_database, ("PATH", "user1"), 69, "is missing and was not made.", "Correct the path"),
-            (file_is_there, ("PATH", "user1", "--output-file", "out"), 73, "there already.", "Give another"),
+            (no_database, ("PATH", "user1"), 69, "is missing; it was not created.", "Correct the path"),
+            (file_is_there, ("PATH", "user1", "--output-file", "out"), 73, "already exists.", "Use another"),
             (no_expiry, ("PATH", "user1"), 78, "[password] expiry is not a whole number", "Correct it."),
         ],
     )
@@ -148,7 +148,7 @@ class TestErrors:
 
         error = read_error(74, "", capsys.readouterr().err)
         assert ended.value.code == 74
-        assert error["hint"] == "Nothing was changed."
+        assert error["error"].endswith(" Nothing was changed.")
         assert sqlite_server.opens("user1", OLD)
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user who may not read")
@@ -169,17 +169,19 @@ class TestErrors:
             done = invoke(*RESET, *JSON, "--dry-run", sqlite_server.path, "user1")
 
         assert done.exit_code == 75
-        assert read_error(75, done.stdout, done.stderr)["hint"].startswith("Nothing was changed; try again")
+        error = read_error(75, done.stdout, done.stderr)
+        assert error["error"].endswith(" Nothing was changed.")
+        assert error["hint"] == "Try again."
 
     def test_of_a_bug(self, sqlite_server: Server, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
         """What nobody foresaw is told as what was."""
-        monkeypatch.setattr("zato_sso_reset.services.reset.utc_now", None)
+        monkeypatch.setattr("zato_sso_reset.services.reset.ExpiryPolicy", None)
         done = invoke(*RESET, *JSON, sqlite_server.path, "user1")
 
         assert done.exit_code == 16
         error = read_error(16, done.stdout, done.stderr)
-        assert error["error"].startswith("This is a bug: TypeError at ")
-        assert error["hint"] == "Report it with what --verbose shows."
+        assert error["error"].startswith("This is a bug: AttributeError at ")
+        assert error["hint"] == "Report it with the output of --verbose."
 
     @given(st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"), min_size=1))
     @example("a. b? c")

@@ -1,5 +1,6 @@
 """stdout, stderr and the files beside them, closed, full, stuck or public."""
 
+import logging
 import os
 import re
 import socket
@@ -20,15 +21,18 @@ from tests.conftest import ZATO
 from tests.support.databases import Database, make_tables
 from tests.support.limits import size_limit
 from tests.support.servers import LINE, OLD, Server, insert_user, quick_server
-from zato_sso_reset.cli.report import reporting, store_arguments
+from zato_sso_reset.cli.report import execution_log, log_to_stderr, store_arguments
 from zato_sso_reset.errors import FileNotMadeError
-from zato_sso_reset.host.program import say, zato
+from zato_sso_reset.host.messages import print_line
+from zato_sso_reset.host.program import zato
 
 RESET = ("sso", "reset-user-password")
 
 NOW = datetime(2026, 1, 2, 3, 4, 5, 6)  # noqa: DTZ001 naive UTC, as Zato has it
 
 STAMP = "2026_01_02T03_04_05_000006"
+
+LOGGER = logging.getLogger("zato_sso_reset.test")
 
 LIMITED = """
 import os, resource, sys
@@ -327,7 +331,7 @@ class TestSay:
             try:
                 stream = TextIOWrapper(FileIO(full, "w", closefd=False), write_through=True)
                 monkeypatch.setattr(sys, "stderr", stream)
-                say("nobody hears this")
+                print_line("nobody hears this")
                 assert os.path.samestat(os.fstat(2), Path(os.devnull).stat())
             finally:
                 os.dup2(kept, 2)
@@ -339,9 +343,9 @@ class TestLog:
 
     def test_is_never_written_over(self) -> None:
         """Of two commands at the same instant, the second is refused."""
-        with reporting(verbose=False, store_log=True, now=NOW) as report:
-            report.note("first")
-        with pytest.raises(FileNotMadeError), reporting(verbose=False, store_log=True, now=NOW):
+        with log_to_stderr(verbose=False), execution_log(NOW):
+            LOGGER.info("first")
+        with pytest.raises(FileNotMadeError), execution_log(NOW):
             pytest.fail("the log was opened again")
 
         assert Path(f"zato.{STAMP}.log").read_text().endswith(" INFO first\n")
@@ -349,24 +353,24 @@ class TestLog:
     def test_follows_no_link(self) -> None:
         """A link that somebody has put there leads nowhere."""
         Path(f"zato.{STAMP}.log").symlink_to("victim")
-        with pytest.raises(FileNotMadeError), reporting(verbose=False, store_log=True, now=NOW):
+        with pytest.raises(FileNotMadeError), execution_log(NOW):
             pytest.fail("the link was followed")
 
         assert not Path("victim").exists()
 
     def test_has_warnings(self, capsys: pytest.CaptureFixture[str]) -> None:
         """A warning goes to stderr and into the log, its control characters escaped in both."""
-        with reporting(verbose=False, store_log=True, now=NOW) as report:
-            report.warn("red \x1b[31m\nflag")
+        with log_to_stderr(verbose=False), execution_log(NOW):
+            LOGGER.warning("red \x1b[31m\nflag")
 
         assert capsys.readouterr().err == "Warning: red \\x1b[31m\\nflag\n"
         assert Path(f"zato.{STAMP}.log").read_text().endswith(" WARNING red \\x1b[31m\\nflag\n")
 
     def test_full_disk_stops_nothing(self, capsys: pytest.CaptureFixture[str]) -> None:
         """A log that can't be written is no reason to fail once the password is out."""
-        with size_limit(10), reporting(verbose=False, store_log=True, now=NOW) as report:
-            report.note("more than ten bytes")
-            report.note("and more")
+        with log_to_stderr(verbose=False), size_limit(10), execution_log(NOW):
+            LOGGER.info("more than ten bytes")
+            LOGGER.info("and more")
 
         assert Path(f"zato.{STAMP}.log").stat().st_size <= 10
         assert capsys.readouterr().out == ""

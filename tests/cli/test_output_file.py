@@ -65,14 +65,14 @@ class TestOutputFile:
     @pytest.mark.parametrize(
         ("kind", "reason"),
         [
-            ("file", "is there already"),
-            ("symlink", "is there already"),
-            ("dangling", "is there already"),
-            ("folder", "is there already"),
-            ("device", "is there already"),
+            ("file", "already exists"),
+            ("symlink", "already exists"),
+            ("dangling", "already exists"),
+            ("folder", "already exists"),
+            ("device", "already exists"),
             ("missing", "its folder is missing"),
             ("under a file", "its folder is missing"),
-            ("empty", "is there already"),
+            ("empty", "already exists"),
         ],
     )
     @pytest.mark.parametrize("dry_run", [(), ("--dry-run",)])
@@ -110,7 +110,7 @@ class TestOutputFile:
         done = invoke(*RESET, "--output-file", "x" * 300, sqlite_server.path, "user1")
 
         assert (done.exit_code, done.stdout) == (73, "")
-        assert done.stderr.endswith("` can't be made: File name too long.\n")
+        assert done.stderr.endswith("` can't be created: File name too long.\n")
         assert sqlite_server.opens("user1", OLD)
 
     @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user who may not write")

@@ -36,7 +36,7 @@ class TestJSON:
             "password_expiry": f"{expiry.isoformat(timespec='microseconds')}Z",
             "must_change": bool(row["password_must_change"]),
             "is_locked": bool(row["is_locked"]),
-            "warnings": ["The user is locked, so can't log in. --unlock mends that."],
+            "warnings": ["The user is locked and can't log in. Use --unlock to unlock the account."],
         }
         # MySQL keeps whole seconds.
         assert abs(datetime.fromisoformat(str(row["password_expiry"])) - expiry) < timedelta(seconds=1)

@@ -24,8 +24,8 @@ from tests.conftest import ZATO
 from tests.support.bulk import all_rows, as_time
 from tests.support.databases import make_3_0
 from tests.support.servers import USERS, Server, insert_user, insert_users
-from zato_sso_reset.cli import delivery as result
-from zato_sso_reset.database.engine import ODB
+from zato_sso_reset.cli import delivery
+from zato_sso_reset.database.engine import Database
 from zato_sso_reset.domain.hashing import Argon2idHasher, PasswordHasher, Pbkdf2Sha512Hasher
 from zato_sso_reset.server.config import ServerConfig
 from zato_sso_reset.services import status
@@ -179,9 +179,9 @@ class TestPasswordStatus:
     def test_server_goes_on_meanwhile(self, server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
         """Between pages nothing is locked; who went is left out, and who was reset is not due any more."""
         monkeypatch.setattr(status, "PAGE", 2)
-        config = ServerConfig.read(server.path, env={}, stdin=None, warn=print)
+        config = ServerConfig.read(server.path, env={}, stdin=None)
         pages = iter(
-            status.password_statuses(config, ODB(config.database), username=None, within=200, now=NOW)
+            status.password_statuses(config, Database(config.database), username=None, within=200, now=NOW)
         )
         told = [each.username for each in next(pages)]
         server.database.run("DELETE FROM zato_sso_user WHERE username = 'pending1'")
@@ -346,7 +346,7 @@ class TestStdout:
         assert process.returncode == 74
         assert told == (
             "Error: The result could not be written to stdout: No space left on device. "
-            "Run the command again.\n"
+            "Check where stdout goes, and try again.\n"
         )
 
     def test_reader_has_had_enough(self, sqlite_server: Server) -> None:
@@ -363,7 +363,7 @@ class TestStdout:
 
     def test_reader_takes_its_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
         """A pager may be left open for as long as one likes."""
-        monkeypatch.setattr(result, "WRITE_TIMEOUT", 0.1)
+        monkeypatch.setattr(delivery, "WRITE_TIMEOUT", 0.1)
         reader, writer = os.pipe()
         taken: list[bytes] = []
 
@@ -375,7 +375,7 @@ class TestStdout:
         thread = threading.Thread(target=take)
         thread.start()
         with os.fdopen(writer, "w") as stream:
-            result.Result(stream, otherwise="").stream("a" * 2**18)
+            delivery.Stdout(stream).stream("a" * 2**18)
         thread.join()
         os.close(reader)
 
@@ -385,7 +385,7 @@ class TestStdout:
         """Who has had enough is told nothing, and the exit code tells the shell."""
         reader, writer = os.pipe()
         with os.fdopen(writer, "w") as stream:
-            stdout = result.Result(stream, otherwise="")
+            stdout = delivery.Stdout(stream)
             os.close(reader)
             with pytest.raises(Exit) as caught:
                 stdout.stream("a")

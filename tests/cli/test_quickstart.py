@@ -67,7 +67,7 @@ class TestQuickstart:
         done = invoke(*QUICKSTART, path)
 
         assert (done.exit_code, done.stdout) == (20, "")
-        assert done.stderr.startswith(f"Error: `{path.absolute()}` is there already")
+        assert done.stderr.startswith(f"Error: `{path.absolute()}` already exists")
         assert done.stderr.count("\n") == 1
         assert files_below(Path.cwd()) == before
 

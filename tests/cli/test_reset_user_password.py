@@ -68,7 +68,7 @@ class TestDiscovery:
     def test_is_listed_and_loaded(self, invoke: Invoke) -> None:
         """The group knows its name, and its page is there."""
         assert "reset-user-password" in invoke("sso", "--help").stdout
-        assert "Change a user's password to a generated one." in invoke(*RESET, "--help").stdout
+        assert "Reset a user's password to a generated one." in invoke(*RESET, "--help").stdout
 
 
 class TestReset:

@@ -145,7 +145,7 @@ class TestManyUsers:
 
         assert (done.exit_code, done.stdout) == (22, "")
         assert re.fullmatch(
-            "Error: No such user any more, or not approved: `many8`. So far, [0-9]+ of 21 users are done. "
+            "Error: User `many8` no longer exists, or is no longer approved. [0-9]+ of 21 users are done. "
             "Run the command again with --resume.\n",
             done.stderr,
         )
@@ -162,7 +162,7 @@ class TestManyUsers:
 
         assert done.exit_code == 0
         assert done.stderr == (
-            "Warning: 3 user(s) went meanwhile, or are not approved any more. They are left out.\n"
+            "Warning: 3 user(s) no longer exist or are no longer approved; left out.\n"
             "Reset the passwords of 21 user(s).\n"
         )
         assert len(names(OUT.read_text())) == 21

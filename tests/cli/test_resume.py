@@ -16,7 +16,7 @@ from hypothesis import strategies as st
 from tests.support.bulk import OUT, assert_all_old, assert_valid, bulk_arguments, listed, names
 from tests.support.limits import size_limit
 from tests.support.servers import OLD, USERS, Server, insert_users, quick_server
-from zato_sso_reset.cli.json_lines import LinesFile
+from zato_sso_reset.cli.json_lines import JsonLinesFile
 from zato_sso_reset.errors import ConfigError, FileNotMadeError, OutputError
 from zato_sso_reset.services import bulk_reset as bulk
 
@@ -248,7 +248,7 @@ class TestOtherFiles:
         insert_users(other, MANY)
         done = invoke(*bulk_arguments(other, "--users-from", "users.txt", "--yes", "--resume", output=OUT))
 
-        assert_kept(other, done, 78, done_by_half, "are not this server's")
+        assert_kept(other, done, 78, done_by_half, "belong to another server")
         assert_valid(sqlite_server, done_by_half)
 
     @pytest.mark.parametrize(
@@ -277,7 +277,7 @@ class TestOtherFiles:
         """A file of another kind is kept byte for byte, whether it ends in a line end or not."""
         OUT.write_text(text, errors="surrogateescape")
 
-        assert_kept(sqlite_server, resume(), 78, text, "line 1: not a line of this command's")
+        assert_kept(sqlite_server, resume(), 78, text, "line 1: not written by this command")
 
     def test_is_one_only_at_first(self, sqlite_server: Server, done_by_half: str, resume: Resume) -> None:
         """The number of the first line of another kind is told."""
@@ -285,7 +285,7 @@ class TestOtherFiles:
         done = resume()
 
         assert done.exit_code == 78
-        assert "line 6: not a line" in done.stderr
+        assert "line 6: not written" in done.stderr
         assert OUT.read_text() == done_by_half + "notes\n"
         assert_valid(sqlite_server, done_by_half)
 
@@ -306,7 +306,7 @@ class TestOtherFiles:
         done = bulk_reset("--users-from", "users.txt", "--resume", output=path)
 
         assert (done.exit_code, done.stdout) == (73, "")
-        assert re.fullmatch("Error: .+ (can't be opened: .+|is not a regular file)\\.\n", done.stderr)
+        assert re.fullmatch("Error: .+ (can't be opened: .+|is not a regular file\\. .+\\.)\n", done.stderr)
         assert OUT.read_text() == done_by_half
         assert_valid(sqlite_server, done_by_half)
 
@@ -319,7 +319,7 @@ class TestOtherFiles:
             done = resume()
 
         assert (done.exit_code, done.stdout) == (73, "")
-        assert "is being written to by another process" in done.stderr
+        assert "Another process is writing to" in done.stderr
         assert OUT.read_text() == done_by_half
         assert_valid(sqlite_server, done_by_half)
 
@@ -344,7 +344,10 @@ class TestDiskIsFull:
             done = invoke(*arguments)
 
         assert (done.exit_code, done.stdout) == (74, "")
-        assert done.stderr == "Error: `out.jsonl` can't be written to: File too large.\n"
+        assert (
+            done.stderr
+            == "Error: `out.jsonl` can't be written to: File too large. Nothing was changed. Free some space.\n"
+        )
         assert OUT.read_text() == before
         assert_valid(sqlite_server, done_by_half)
         assert invoke(*arguments).exit_code == 0
@@ -352,32 +355,32 @@ class TestDiskIsFull:
 
     def test_new_file_goes_again(self) -> None:
         """Where not one batch could be written, no file is left."""
-        with closing(LinesFile(OUT, resume=False)) as lines, size_limit(10), pytest.raises(OutputError):
-            lines._write("a" * 100)  # noqa: SLF001 what `write` makes of users goes here
+        with closing(JsonLinesFile(OUT, resume=False)) as lines, size_limit(10), pytest.raises(OutputError):
+            lines.write_line("a" * 100)
 
         assert not OUT.exists()
 
     def test_void_end_can_not_be_cut_off(self) -> None:
         """Nothing is written after lines that are void, which would be lost in them."""
         OUT.write_text("void")
-        lines = LinesFile(OUT, resume=True)
+        lines = JsonLinesFile(OUT, resume=True)
         with OUT.open("rb") as read_only, closing(lines):
             os.dup2(read_only.fileno(), lines._fd)  # noqa: SLF001 a file that may no longer be written to
             with pytest.raises(OutputError, match="can't be written to: Invalid argument"):
                 lines.cut(0)
-            lines.take_back()
+            lines.withdraw()
 
         assert OUT.read_text() == "void"
 
 
-class TestLinesFile:
-    """`LinesFile` itself."""
+class TestJsonLinesFile:
+    """`JsonLinesFile` itself."""
 
     def test_is_made_but_once(self) -> None:
         """A file that came in between is not written over."""
         OUT.write_text("kept")
-        with pytest.raises(FileNotMadeError, match="is there already"):
-            LinesFile(OUT, resume=False)
+        with pytest.raises(FileNotMadeError, match="already exists"):
+            JsonLinesFile(OUT, resume=False)
 
         assert OUT.read_text() == "kept"
 
@@ -404,9 +407,9 @@ class TestLinesFile:
         for start, length, new in changes:
             content = content[:start] + new + content[start + length :]
         OUT.write_bytes(content)
-        with closing(LinesFile(OUT, resume=True)) as lines:
+        with closing(JsonLinesFile(OUT, resume=True)) as lines:
             try:
-                delivered = lines.delivered()
+                delivered = lines.read()
             except ConfigError as error:
                 refusal: ConfigError = error
             else:
@@ -422,8 +425,8 @@ class TestLinesFile:
     def test_reads_the_last_two_batches(self) -> None:
         """They are told apart by when their passwords expire."""
         OUT.write_bytes(WRITTEN)
-        with closing(LinesFile(OUT, resume=True)) as lines:
-            delivered = lines.delivered()
+        with closing(JsonLinesFile(OUT, resume=True)) as lines:
+            delivered = lines.read()
 
         assert delivered.usernames == {f"user{number}" for number in range(9)}
         assert delivered.previous.passwords.keys() == {"user3", "user4", "user5"}

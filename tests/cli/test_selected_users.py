@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from tests.support.bulk import APPROVED, OUT, assert_all_old, assert_refused, assert_valid, listed, names
 from tests.support.servers import USERS, Server, insert_user
 from tests.support.tables import LITERAL_USERNAMES
-from zato_sso_reset.cli.users_file import usernames_of
+from zato_sso_reset.cli.users_file import read_usernames
 
 Invoke = Callable[..., Result]
 
@@ -82,7 +82,7 @@ class TestUsersFrom:
         """A file that opens and then fails is named as the reason."""
         done = bulk_reset("--users-from", "/proc/self/mem", output=OUT)
 
-        assert_refused(sqlite_server, done, 2, "--users-from, line 0: Input/output error.")
+        assert_refused(sqlite_server, done, 2, "--users-from`, line 0: Input/output error.")
 
     @pytest.mark.parametrize("text", [b"", b"\n\n", b"\xef\xbb\xbf"])
     @pytest.mark.parametrize("option", [[], ["--skip-missing"]])
@@ -123,7 +123,7 @@ class TestUsersFrom:
         """What is written a line each comes back, blank lines left out."""
         text = "".join(f"{line}\n" for line in lines).encode()
 
-        assert list(usernames_of(BytesIO(text))) == [line for line in lines if line]
+        assert list(read_usernames(BytesIO(text))) == [line for line in lines if line]
 
 
 class TestLookUp:
@@ -139,7 +139,8 @@ class TestLookUp:
             sqlite_server,
             done,
             22,
-            "15 can't be reset: `user1` (there twice), `pending1` (not approved, but before_decision), "
+            "15 can't be reset: `user1` (listed more than once), "
+            "`pending1` (not approved, but before_decision), "
             "`USER1` (no such user), `missing0` (no such user)",
             "`missing6` (no such user) and 5 more. Correct the list, or add --skip-missing.",
         )
@@ -204,7 +205,7 @@ class TestAll:
         """A name that was misspelt would leave out nobody."""
         done = bulk_reset("--all", "--exclude", "LOCKED1", "--exclude", "user1", output=OUT)
 
-        assert_refused(sqlite_server, done, 22, "No such user `LOCKED1`, who is to be excluded")
+        assert_refused(sqlite_server, done, 22, "No such user `LOCKED1` to exclude")
 
     def test_nobody_is_left(self, sqlite_server: Server, bulk_reset: Invoke) -> None:
         """A server whose users are all left out has nobody to reset."""
