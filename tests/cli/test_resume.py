@@ -344,10 +344,8 @@ class TestDiskIsFull:
             done = invoke(*arguments)
 
         assert (done.exit_code, done.stdout) == (74, "")
-        assert (
-            done.stderr
-            == "Error: `out.jsonl` can't be written to: File too large. Nothing was changed. Free some space.\n"
-        )
+        problem = "`out.jsonl` can't be written to: File too large."
+        assert done.stderr == f"Error: {problem} Nothing was changed. Free some space.\n"
         assert OUT.read_text() == before
         assert_valid(sqlite_server, done_by_half)
         assert invoke(*arguments).exit_code == 0

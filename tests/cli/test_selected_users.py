@@ -82,7 +82,7 @@ class TestUsersFrom:
         """A file that opens and then fails is named as the reason."""
         done = bulk_reset("--users-from", "/proc/self/mem", output=OUT)
 
-        assert_refused(sqlite_server, done, 2, "--users-from`, line 0: Input/output error.")
+        assert_refused(sqlite_server, done, 2, "'--users-from': line 1: Input/output error.")
 
     @pytest.mark.parametrize("text", [b"", b"\n\n", b"\xef\xbb\xbf"])
     @pytest.mark.parametrize("option", [[], ["--skip-missing"]])

@@ -24,6 +24,7 @@ from zato_sso_reset.domain.access import describe
 from zato_sso_reset.errors import CommitRefusedError, CommitUnknownError, UserNotFoundError, ZatoError
 from zato_sso_reset.server.config import ServerConfig
 from zato_sso_reset.services.bulk_reset import Batch, reset_user_passwords
+from zato_sso_reset.services.commit import rolled_back_on_error
 from zato_sso_reset.services.passwords import utc_now
 from zato_sso_reset.services.resume import Delivered, without_void_lines
 from zato_sso_reset.services.selection import Selection, select_all, select_listed
@@ -135,7 +136,8 @@ def reset_passwords(request: BulkRequest, trail: "Trail") -> None:
         if request.resume:
             file = stack.enter_context(closing(JsonLinesFile(request.output_file, resume=True)))
             delivered = without_void_lines(file.read(), server, database)
-        selection = _select(request, database, delivered.usernames)
+        with rolled_back_on_error():
+            selection = _select(request, database, delivered.usernames)
         users = f"{len(selection.usernames)} user(s), {selection.super_users} of them super-user(s)"
         if request.dry_run:
             options = {"deliver": lambda _: None, "stop": lambda: False, **request.reset_options}
