@@ -142,7 +142,8 @@ def _server_url(config: DatabaseConfig) -> URL:
         config.host,
         config.port,
         config.database,
-        {name: tuple(values) for name, values in config.options.items()},
+        # SQLAlchemy passes a sequence on as it is, and few options can be one.
+        {name: each[0] if len(each) == 1 else tuple(each) for name, each in config.options.items()},
     )
 
 
