@@ -1,6 +1,7 @@
 """Typed values of settings."""
 
 from collections.abc import Callable
+from functools import partial
 
 import pytest
 from hypothesis import given, settings
@@ -48,8 +49,8 @@ class TestSetting:
         assert Setting(value, "here").boolean() is boolean
 
     def test_text_is_returned_unchanged(self) -> None:
-        """Only `required_text` refuses an empty text."""
-        assert Setting(" a ", "here").required_text() == " a "
+        """An empty text is refused only if one is required."""
+        assert Setting(" a ", "here").text(required=True) == " a "
         assert Setting("", "here").text() == ""
 
     @pytest.mark.parametrize(
@@ -60,8 +61,8 @@ class TestSetting:
                 ["", "yes", "true", "1", 1, 0, None, ["True"]],
                 "here is neither True nor False. Correct it.",
             ),
-            (Setting.required_text, [["a", "b"], 5, None, True], "here is not text. Quote the value."),
-            (Setting.required_text, [""], "here is empty. Set a value."),
+            (Setting.text, [["a", "b"], 5, None, True], "here is not text. Quote the value."),
+            (partial(Setting.text, required=True), [""], "here is empty. Set a value."),
         ],
     )
     def test_values_of_another_kind_are_refused(

@@ -33,7 +33,7 @@ class TestTomlFile:
         assert TomlFile(tmp_path / "sso.toml").find("sql", "url") is None
         (tmp_path / "sso.toml").symlink_to("missing")
         with pytest.raises(ConfigError, match=r"sso.toml` is missing"):
-            TomlFile(tmp_path / "sso.toml").check()
+            TomlFile(tmp_path / "sso.toml").find("sql", "url")
 
     def test_values_keep_the_types_of_toml(self, read: Callable[[str], LayeredSettings]) -> None:
         """Booleans, numbers and multi-line text are read as such, references in text are resolved."""
