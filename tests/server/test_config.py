@@ -23,7 +23,9 @@ class TestRead:
     def test_files_that_are_read_are_logged(self, server1: Server, logged: pytest.LogCaptureFixture) -> None:
         """`sso.toml` is among them only if it exists."""
         names = ["secrets.conf", "server.conf", "sso.conf"]
-        assert read(server1).path == server1.path
+        config = read(server1)
+        assert config.path == server1.path
+        assert config.settings.find("password", "expiry")
         assert logged.messages == [f"Read: {server1.repo / name}" for name in names]
 
         logged.clear()
@@ -75,18 +77,18 @@ class TestRead:
             read(server1)
 
     @pytest.mark.parametrize(
-        ("file", "key", "section"),
-        [
-            ("secrets.conf", "key1", "secret_keys"),
-            ("secrets.conf", "well_known_data", "zato"),
-            ("secrets.conf", "server_conf.odb.password", "zato"),
-        ],
+        ("section", "key"),
+        [("secret_keys", "key1"), ("zato", "well_known_data"), ("zato", "server_conf.odb.password")],
     )
-    def test_missing_secret_is_named(self, server1: Server, file: str, key: str, section: str) -> None:
+    def test_missing_or_damaged_secret_is_named(self, server1: Server, section: str, key: str) -> None:
         """The error names file, section and key."""
-        server1.remove(file, key)
-
-        with pytest.raises(ConfigError, match=rf"{file}` has no \[{section}\] {key}. Add it"):
+        server1.edit("secrets.conf", section, **{key: "damaged"})
+        with pytest.raises(
+            ConfigError, match=rf"\[{section}\] {key} .*(can't be decrypted|is not a Fernet key)"
+        ):
+            read(server1)
+        server1.remove("secrets.conf", key)
+        with pytest.raises(ConfigError, match=rf"secrets.conf` has no \[{section}\] {key}. Add it"):
             read(server1)
 
     @pytest.mark.parametrize(

@@ -83,7 +83,7 @@ class TestURL:
         [
             ("sqlite:///a%20b", DatabaseConfig("sqlite", "a b")),
             ("sqlite:////a@b:c/d", DatabaseConfig("sqlite", "/a@b:c/d")),
-            ("mysql://host/db#1", DatabaseConfig("mysql", "db#1", "host")),
+            ("mysql://host/X#1", DatabaseConfig("mysql", "X#1", "host")),
             ("postgresql:///sso", DatabaseConfig("postgresql", "sso")),
             (
                 "postgresql+psycopg://u%40:p%2Fw@[::1]:1/a%20b?sslmode=require&x=&x=2",

@@ -9,6 +9,7 @@ from tests.support.limits import without_privileges
 from zato_sso_reset.errors import NotAServerError, PermissionDeniedError
 from zato_sso_reset.files import MAX_SIZE
 from zato_sso_reset.server.directory import find_repo
+from zato_sso_reset.text import printable
 
 
 def make_component(path: Path, info: str | None = '{"component": "SERVER"}') -> Path:
@@ -24,9 +25,8 @@ def error_for(path: Path) -> str:
     """Return the hint of the error for a path that is not a server's directory."""
     with pytest.raises(NotAServerError) as caught:
         find_repo(path)
-    message = str(caught.value)
-    assert message.startswith("No server found at `")
-    assert message.isprintable()
+    assert caught.value.message == f"No server found at `{printable(str(path))}`."
+    assert caught.value.hint.isprintable()
     return caught.value.hint
 
 

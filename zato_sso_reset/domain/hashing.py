@@ -163,7 +163,7 @@ def _parameter(settings: Settings, key: str, default: int, minimum: int, maximum
 
 
 def _ab64encode(data: bytes) -> str:
-    return b64encode(data, b"./").rstrip(b"=").decode("ascii")
+    return b64encode(data, b"./").rstrip(b"=").decode()
 
 
 def _ab64decode(text: str) -> bytes:
