@@ -1,8 +1,6 @@
 """Database connections and transactions."""
 
-import os
 import socket
-import stat
 import tempfile
 import threading
 from collections.abc import Iterator
@@ -70,26 +68,8 @@ class TestTransaction:
         assert "S3cr3t" not in str(caught.value)
 
 
-@pytest.fixture(params=["TCP", "Unix"])
-def listener(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[socket.socket]:
-    """A server that accepts connections, but never sends anything."""
-    is_tcp = request.param == "TCP"
-    with socket.socket(socket.AF_INET if is_tcp else socket.AF_UNIX) as listener:
-        listener.bind(("127.0.0.1", 0) if is_tcp else str(tmp_path / "socket"))
-        listener.listen()
-        yield listener
-
-
 class TestMySQLSocket:
     """The socket that is opened for PyMySQL."""
-
-    @staticmethod
-    def config_of(listener: socket.socket) -> DatabaseConfig:
-        """Return the location of a database at the address of a socket."""
-        address = listener.getsockname()
-        if isinstance(address, str):
-            return DatabaseConfig("mysql", "x", options={"unix_socket": [address]})
-        return DatabaseConfig("mysql", "x", *address)
 
     @pytest.mark.parametrize("server", ["mysql"], indirect=True)
     @pytest.mark.parametrize("kind", ["TCP", "Unix"])
@@ -106,21 +86,24 @@ class TestMySQLSocket:
             query = text("SELECT host FROM information_schema.processlist WHERE id = CONNECTION_ID()")
             assert (":" in connection.execute(query).scalar_one()) is (kind == "TCP")
 
-    def test_refused_connection_is_an_unavailable_database(self, listener: socket.socket) -> None:
-        """Row 21: no process listens at the address."""
-        config = self.config_of(listener)
-        listener.close()
-
-        assert_unavailable(config, r"can't be reached \(2003\)")
-
-    def test_silent_server_is_given_up(
-        self, listener: socket.socket, monkeypatch: pytest.MonkeyPatch
+    @pytest.mark.parametrize("code", [2003, 2013])
+    @pytest.mark.parametrize("family", [socket.AF_INET, socket.AF_UNIX])
+    def test_absent_or_silent_server_is_unavailable(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, family: int, code: int
     ) -> None:
-        """Row 20: the watchdog ends the wait for a greeting, and does not outlive the connection."""
+        """Rows 20 and 21: the watchdog ends the wait for a greeting, and does not outlive the connection."""
         monkeypatch.setattr("zato_sso_reset.database.watchdog.TRANSACTION_TIMEOUT", 0.2)
         threads = threading.active_count()
+        with socket.socket(family) as server:
+            server.bind(("127.0.0.1", 0) if family == socket.AF_INET else str(tmp_path / "socket"))
+            address = server.getsockname()
+            if code == 2013:
+                server.listen()
+            config = DatabaseConfig("mysql", "x", options={"unix_socket": [address]})
+            if family == socket.AF_INET:
+                config = DatabaseConfig("mysql", "x", *address)
 
-        assert_unavailable(self.config_of(listener), r"can't be reached \(2013\)")
+            assert_unavailable(config, rf"can't be reached \({code}\)")
         assert threading.active_count() == threads
 
 
@@ -145,28 +128,23 @@ class TestSQLiteFile:
         assert_unavailable(DatabaseConfig("sqlite", f"{folder}/{name}"), problem)
 
     @pytest.mark.parametrize(
-        ("mode", "folder_mode", "read_only", "problem"),
+        ("mode", "folder_mode", "problem"),
         [
-            (0o666, 0o700, False, "may not be accessed"),
-            (0o444, 0o755, False, "may not be changed"),
-            (0o222, 0o755, True, "may not be read"),
+            (0o666, 0o600, "may not be accessed"),
+            (0o444, 0o755, "may not be changed"),
+            (0o222, 0o755, "may not be read"),
         ],
     )
     def test_file_without_permission_is_denied(
-        self,
-        folder: Path,
-        mode: int,
-        folder_mode: int,
-        read_only: bool,  # noqa: FBT001
-        problem: str,
+        self, folder: Path, mode: int, folder_mode: int, problem: str
     ) -> None:
         """A file that may not be accessed is another user's."""
         file = folder / "inside" / "zato.db"
         file.parent.mkdir()
         file.touch()
         file.chmod(mode)
-        file.parent.chmod(folder_mode & ~stat.S_IXUSR if os.geteuid() else folder_mode)
-        transaction = Database(DatabaseConfig("sqlite", str(file))).transaction(read_only=read_only)
+        file.parent.chmod(folder_mode)
+        transaction = Database(DatabaseConfig("sqlite", str(file))).transaction(read_only="read" in problem)
         try:
             with without_privileges(), pytest.raises(DatabaseDeniedError, match=problem), transaction:
                 pytest.fail("The transaction was opened.")

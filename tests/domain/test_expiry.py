@@ -55,33 +55,26 @@ class TestFromSettings:
 
 
 @pytest.mark.parametrize(
-    ("conf", "end"),
+    ("days", "threshold", "inform", "end"),
     [
-        ("about_to_expire_threshold=3\ninform_if_about_to_expire=True", ": it warns at each login."),
-        (
-            "about_to_expire_threshold=3\ninform_if_about_to_expire=False",
-            ": it refuses the login. Use a longer --expiry.",
-        ),
-        ("about_to_expire_threshold=2\ninform_if_about_to_expire=True", None),
-        ("about_to_expire_threshold=0\ninform_if_about_to_expire=True", None),
-        ("about_to_expire_threshold=x\ninform_if_about_to_expire=True", None),
-        ("about_to_expire_threshold=3\ninform_if_about_to_expire=x", None),
-        ("", None),
+        (3, "3", "True", ": it warns at each login."),
+        (3, "3", "False", ": it refuses the login. Use a longer --expiry."),
+        (0, "0", "True", ": it warns at each login."),
+        (3, "2", "True", None),
+        (3, "x", "True", None),
+        (3, "3", "x", None),
     ],
 )
-def test_expiry_within_the_servers_threshold_is_warned_of(tmp_path: Path, conf: str, end: str | None) -> None:
+def test_expiry_within_the_servers_threshold_is_warned_of(
+    tmp_path: Path, days: int, threshold: str, inform: str, end: str | None
+) -> None:
     """The threshold counts as within; settings that only the server needs are never an error."""
-    sso = read_settings(tmp_path, f"[password]\n{conf}\n")
-    start = "3 day(s) are within the server's about_to_expire_threshold of 3"
+    conf = f"[password]\nabout_to_expire_threshold={threshold}\ninform_if_about_to_expire={inform}\n"
+    start = f"{days} day(s) are within the server's about_to_expire_threshold of {threshold}"
 
-    assert ExpiryPolicy(3, "here").warnings(sso) == ([start + end] if end else [])
+    warnings = ExpiryPolicy(days, "here").warnings(read_settings(tmp_path, conf))
 
-
-def test_threshold_of_no_days_is_valid(tmp_path: Path) -> None:
-    """A password that expires at once is within a threshold of 0 days."""
-    conf = "[password]\nabout_to_expire_threshold=0\ninform_if_about_to_expire=True\n"
-
-    assert ExpiryPolicy(0, "here").warnings(read_settings(tmp_path, conf)) != []
+    assert warnings == ([start + end] if end else [])
 
 
 class TestExpiresAt:

@@ -55,17 +55,13 @@ class TestHash:
     @settings(deadline=None, max_examples=30)
     @given(password=passwords, other=passwords)
     def test_hash_verifies_only_its_password(self, hasher: PasswordHasher, password: str, other: str) -> None:
-        """A hash is ASCII text, whatever the password."""
+        """A hash is ASCII text with a new salt, whatever the password."""
         hashed = hasher.hash(password)
 
+        assert hashed != hasher.hash(password)
         assert hashed.isascii()
         assert verify(password, hashed)
         assert verify(other, hashed) is (other == password)
-
-    @both
-    def test_each_hash_has_a_new_salt(self, hasher: PasswordHasher) -> None:
-        """Hashes of the same password differ."""
-        assert hasher.hash("password") != hasher.hash("password")
 
     @pytest.mark.parametrize(("password", "hashed"), [("password", PBKDF2_HASH), ("Ιωαννης", PBKDF2_GREEK)])
     def test_published_salt_reproduces_the_published_hash(self, password: str, hashed: str) -> None:
@@ -75,9 +71,9 @@ class TestHash:
         assert Pbkdf2Sha512Hasher(1212, 16, {16: salt}.__getitem__).hash(password) == hashed
 
     @settings(deadline=None, max_examples=50)
-    @given(passwords, st.integers(1, 20), st.integers(8, 100))
+    @given(passwords, st.integers(1, 20), st.integers(8, 100) | st.just(1024))
     def test_passlib_accepts_pbkdf2_hashes(self, password: str, rounds: int, salt_size: int) -> None:
-        """Any number of rounds and size of the salt are accepted."""
+        """Any number of rounds and any valid size of the salt are accepted."""
         hashed = Pbkdf2Sha512Hasher(rounds, salt_size).hash(password)
 
         assert pbkdf2_sha512.verify(password, hashed)
@@ -133,10 +129,6 @@ class TestHash:
         finally:
             resource.setrlimit(resource.RLIMIT_AS, before)
         assert str(caught.value) == "Not enough memory for [hash_secret] memory_cost=4294967295. Lower it."
-
-    def test_longest_salt_is_accepted_by_passlib(self) -> None:
-        """A stock server can verify it."""
-        assert pbkdf2_sha512.verify("password", Pbkdf2Sha512Hasher(1, 1024).hash("password"))
 
 
 class TestVerify:

@@ -10,6 +10,8 @@ from tests.support.settings import read_settings
 from zato_sso_reset.domain.policy import PasswordPolicy
 from zato_sso_reset.errors import ConfigError
 
+LENGTHS = "min_length=8\nmax_length=256\n"
+
 
 def read_policy(folder: Path, conf: str) -> PasswordPolicy:
     """Return the policy of a server with these lines in its `[password]`."""
@@ -23,22 +25,19 @@ class TestFromSettings:
         ("conf", "policy"),
         [
             (
-                'min_complexity=3\nreject_list = """\n  QWERTY\n\n  letmein\n"""',
+                f'{LENGTHS}min_complexity=3\nreject_list = """\n  QWERTY\n\n  letmein\n"""',
                 PasswordPolicy(8, 256, 3, ("qwerty", "letmein")),
             ),
-            ("", PasswordPolicy(8, 256, 4)),
-            ("reject_list=\nmin_complexity=0", PasswordPolicy(8, 256)),
-            ('reject_list="""\n\n"""\nmin_complexity=4', PasswordPolicy(8, 256, 4)),
+            (LENGTHS, PasswordPolicy(8, 256, 4)),
+            ("min_length=0\nmax_length=1", PasswordPolicy(0, 1, 4)),
+            (f"{LENGTHS}reject_list=\nmin_complexity=0", PasswordPolicy(8, 256)),
+            (f'{LENGTHS}reject_list="""\n\n"""\nmin_complexity=4', PasswordPolicy(8, 256, 4)),
         ],
-        ids=["all rules", "stock complexity", "empty reject_list", "blank reject_list"],
+        ids=["all rules", "stock complexity", "widest lengths", "empty reject_list", "blank reject_list"],
     )
     def test_rules_are_read(self, tmp_path: Path, conf: str, policy: PasswordPolicy) -> None:
         """Lines of the reject list are lower-cased; without min_complexity, a stock server uses 4."""
-        assert read_policy(tmp_path, f"min_length=8\nmax_length=256\n{conf}") == policy
-
-    def test_lengths_may_be_the_least(self, tmp_path: Path) -> None:
-        """A minimum of 0 and a maximum of 1 are valid."""
-        assert read_policy(tmp_path, "min_length=0\nmax_length=1") == PasswordPolicy(0, 1, 4)
+        assert read_policy(tmp_path, conf) == policy
 
     @pytest.mark.parametrize(
         ("key", "line", "problem"),

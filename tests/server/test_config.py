@@ -179,7 +179,7 @@ class TestNoSecretIsShown:
         key = Fernet.generate_key().decode()
         server1.edit("secrets.conf", "secret_keys", key1=key)
 
-        with pytest.raises(ConfigError) as caught:
+        with pytest.raises(ConfigError, match=r"secrets.conf`: \[zato\] well_known_data can't be") as caught:
             read(server1)
         assert key[:10] not in exposed(caught.value)
         assert "gAAAA" not in exposed(caught.value)

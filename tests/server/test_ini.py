@@ -12,16 +12,16 @@ from zato_sso_reset.server.ini import IniFile
 
 
 def read(folder: Path, text: str) -> IniFile:
-    """Read an INI file with this text."""
-    (folder / "sso.conf").write_bytes(text.encode())
-    return IniFile(folder / "sso.conf")
+    """Read an INI file with this text and an escape character in its name."""
+    (folder / "s\x1b.conf").write_bytes(text.encode())
+    return IniFile(folder / "s\x1b.conf")
 
 
 def value_of(folder: Path, text: str) -> object:
     """Return the value of a key that is written as `text`."""
     setting = read(folder, f"[main]\nkey={text}\n").find("main", "key")
     assert setting
-    assert setting.source == f"`{folder / 'sso.conf'}`: [main] key"
+    assert setting.source == f"`{folder}/s\\x1b.conf`: [main] key"
     return setting.value
 
 
@@ -65,21 +65,12 @@ class TestFind:
         """Case matters; a value is not a section."""
         assert read(tmp_path, text).find("main", "key") is None
 
-    def test_source_escapes_control_characters(self, tmp_path: Path) -> None:
-        """A path may hold escape sequences."""
-        path = tmp_path / "a\x1bb.conf"
-        path.write_text("[main]\nkey=1\n")
-        setting = IniFile(path).find("main", "key")
-
-        assert setting
-        assert setting.source == f"`{tmp_path}/a\\x1bb.conf`: [main] key"
-
     def test_unknown_interpolated_name_is_an_error(self, tmp_path: Path) -> None:
         """The error does not show the value, which may be a secret."""
         with pytest.raises(ConfigError) as caught:
             value_of(tmp_path, "S3cr3t%(other)s")
         assert str(caught.value) == (
-            f"`{tmp_path / 'sso.conf'}`: [main] key refers to a name that the file does not have. Correct it."
+            f"`{tmp_path}/s\\x1b.conf`: [main] key refers to a name that the file does not have. Correct it."
         )
         assert "S3cr3t" not in exposed(caught.value)
 
@@ -105,7 +96,7 @@ class TestMalformed:
         with pytest.raises(ConfigError) as caught:
             read(tmp_path, text)
         assert str(caught.value) == (
-            f"`{tmp_path / 'sso.conf'}`, line {line}: not a `key=value` line, or a duplicate one. Correct it."
+            f"`{tmp_path}/s\\x1b.conf`, line {line}: not a `key=value` line, or a duplicate one. Correct it."
         )
         assert "S3cr3t" not in exposed(caught.value)
 
@@ -116,6 +107,6 @@ class TestMalformed:
         try:
             setting = read(tmp_path, text).find("main", "key")
         except ConfigError as error:
-            assert str(error).startswith(f"`{tmp_path / 'sso.conf'}`")  # noqa: PT017 both outcomes are right
+            assert str(error).startswith(f"`{tmp_path}/s\\x1b.conf`")  # noqa: PT017 both outcomes are right
         else:
             assert setting is None or "key" in text

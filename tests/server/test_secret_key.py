@@ -63,8 +63,9 @@ class TestSecretKey:
             Fernet(Fernet.generate_key()).encrypt(b"text").decode(),
             Fernet(KEY).encrypt(b"text").decode()[:-8],
             Fernet(KEY).encrypt(b"\xff\xfe").decode(),
+            *("", "token", "\udcff", "\N{SUPERSCRIPT TWO}", "\0"),
         ],
-        ids=["another key", "truncated", "not text"],
+        ids=["another key", "truncated", "not text", *range(5)],
     )
     def test_damaged_token_is_a_configuration_error(self, token: str) -> None:
         """The error names the source of the token."""
@@ -74,13 +75,6 @@ class TestSecretKey:
             "here can't be decrypted with [secret_keys] key1 of `secrets.conf`: "
             "one of them is damaged or another server's. Restore the server's own."
         )
-
-    @settings(deadline=None, max_examples=50)
-    @given(st.text(st.characters()))
-    def test_any_other_text_is_a_configuration_error(self, token: str) -> None:
-        """Text that is not a token at all can't be decrypted either."""
-        with pytest.raises(ConfigError, match=r"^here can't be decrypted with"):
-            SecretKey(KEY).unseal(token, "here")
 
     def test_repr_shows_no_key(self) -> None:
         """A key may be printed within another object."""
@@ -180,13 +174,6 @@ class TestProof:
             f"`{server1.repo}/secrets.conf`: [zato] well_known_data does not prove the secret key. "
             "Restore the server's own."
         )
-
-    def test_key_of_another_server_is_a_configuration_error(self, server1: Server) -> None:
-        """It can't decrypt the proof."""
-        server1.edit("secrets.conf", "secret_keys", key1=Fernet.generate_key().decode())
-
-        with pytest.raises(ConfigError, match=r"secrets.conf`: \[zato\] well_known_data can't be decrypted"):
-            read(server1)
 
     def test_secrets_can_not_refer_to_secrets(self, server1: Server) -> None:
         """The key is needed before any secret can be read."""
