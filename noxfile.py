@@ -1,5 +1,6 @@
 """The sessions of this project: `nox -l` lists them."""
 
+import json
 import os
 import shutil
 import tempfile
@@ -58,6 +59,20 @@ def faults(session: nox.Session) -> None:
     session.install(EXTRAS, *dependency_group("test"))
     session.run("pytest", "-n", "3", "-rP", "-m", "exhaustive", "tests/faults")
     session.run("python", "-m", "tests.faults.loops", *session.posargs)
+
+
+@nox.session
+def mutants(session: nox.Session) -> None:
+    """Change `domain` and `server` in a thousand small ways, and count the changes that no test notices."""
+    session.install(EXTRAS, *dependency_group("test"), "mutmut>=3.8.1")
+    folder = Path("mutants")
+    shutil.rmtree(folder, ignore_errors=True)  # mutmut keeps tests that no longer exist
+    session.run("mutmut", "run", *session.posargs, silent=True)  # takes some five minutes
+    session.run("mutmut", "results")
+    session.run("mutmut", "export-cicd-stats", silent=True)
+    counts = json.loads((folder / "mutmut-cicd-stats.json").read_text())
+    others = counts["total"] - counts["killed"] - counts["timeout"]
+    session.log(f"{counts['killed']} mutants killed, {counts['timeout']} timed out, {others} survived.")
 
 
 @nox.session

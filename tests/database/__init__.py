@@ -1,1 +1,1 @@
-"""The database and its tables."""
+"""Database: connections, transactions and introspection."""

@@ -1,1 +1,1 @@
-"""Passwords, hashes and expiry, without any I/O."""
+"""Domain: passwords, hashes, expiry, access and settings."""

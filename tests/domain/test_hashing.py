@@ -1,4 +1,4 @@
-"""Both hashes, against published answers and against the library that stock Zato verifies with."""
+"""Password hashing, checked with published hashes and with the library that stock Zato uses."""
 
 import re
 import resource
@@ -11,39 +11,32 @@ from hypothesis import strategies as st
 from passlib.hash import argon2, pbkdf2_sha512
 from passlib.utils.binary import ab64_decode
 
+from tests.support.settings import read_settings
 from zato_sso_reset.domain.hashing import (
     Argon2idHasher,
     PasswordHasher,
     Pbkdf2Sha512Hasher,
-    is_below,
-    made_with,
-    password_hasher,
+    configured_hasher,
+    hasher_of,
+    needs_rehash,
     verify,
 )
 from zato_sso_reset.errors import ConfigError
-from zato_sso_reset.server.config import SSOSettings
-from zato_sso_reset.server.ini import ValueResolver
 
-PBKDF2_ANSWERS = [
-    (
-        "password",
-        (
-            "$pbkdf2-sha512$1212$RHY0Fr3IDMSVO/RSZyb5ow$eNLfBK.eVozomMr.1gYa1"
-            "7k9B7KIK25NOEshvhrSX.esqY3s.FvWZViXz4KoLlQI.BzY/YTNJOiKc5gBYFYGww"
-        ),
-    ),
-    (
-        "Ιωαννης",
-        (
-            "$pbkdf2-sha512$1212$KkbvoKGsAIcF8IslDR6skQ$8be/PRmd88Ps8fmPowCJt"
-            "tH9G3vgxpG.Krjt3KT.NP6cKJ0V4Prarqf.HBwz0dCkJ6xgWnSj2ynXSV7MlvMa8Q"
-        ),
-    ),
-]
-"""Published with passlib."""
+PBKDF2_HASH = (
+    "$pbkdf2-sha512$1212$RHY0Fr3IDMSVO/RSZyb5ow$eNLfBK.eVozomMr.1gYa1"
+    "7k9B7KIK25NOEshvhrSX.esqY3s.FvWZViXz4KoLlQI.BzY/YTNJOiKc5gBYFYGww"
+)
+"""The hash of `password` that passlib publishes."""
 
-ARGON2_ANSWER = "$argon2id$v=19$m=65536,t=2,p=4$c29tZXNhbHQ$GpZ3sK/oH9p7VIiV56G/64Zo/8GaUw434IimaPqxwCo"
-"""What the reference program prints for `password` and `somesalt`."""
+PBKDF2_GREEK = (
+    "$pbkdf2-sha512$1212$KkbvoKGsAIcF8IslDR6skQ$8be/PRmd88Ps8fmPowCJt"
+    "tH9G3vgxpG.Krjt3KT.NP6cKJ0V4Prarqf.HBwz0dCkJ6xgWnSj2ynXSV7MlvMa8Q"
+)
+"""Likewise, of a password that is not ASCII."""
+
+ARGON2_HASH = "$argon2id$v=19$m=65536,t=2,p=4$c29tZXNhbHQ$GpZ3sK/oH9p7VIiV56G/64Zo/8GaUw434IimaPqxwCo"
+"""The output of the reference program for `password` and `somesalt`."""
 
 QUICK_PBKDF2 = Pbkdf2Sha512Hasher(rounds=3, salt_size=16)
 QUICK_ARGON2 = Argon2idHasher(time_cost=1, memory_cost=8, parallelism=1)
@@ -52,143 +45,45 @@ both = pytest.mark.parametrize("hasher", [QUICK_PBKDF2, QUICK_ARGON2], ids=str)
 passwords = st.text(max_size=100)
 
 HASHES: dict[type, str] = {type(hasher): hasher.hash("password") for hasher in (QUICK_PBKDF2, QUICK_ARGON2)}
-"""Made once: a salt that changes would change what Hypothesis draws."""
+"""Created once: a salt that changes would change the examples that Hypothesis draws."""
 
 
-class TestBothSchemes:
-    """What a hash has to be, whatever the scheme."""
+class TestHash:
+    """`PasswordHasher.hash`."""
 
     @both
     @settings(deadline=None, max_examples=30)
     @given(password=passwords, other=passwords)
-    def test_verify_the_password_and_no_other(
-        self, hasher: PasswordHasher, password: str, other: str
-    ) -> None:
-        """A hash verifies the password that it was made from and no other, and is ASCII text."""
+    def test_hash_verifies_only_its_password(self, hasher: PasswordHasher, password: str, other: str) -> None:
+        """A hash is ASCII text with a new salt, whatever the password."""
         hashed = hasher.hash(password)
 
+        assert hashed != hasher.hash(password)
         assert hashed.isascii()
-        assert hasher.identify(hashed)
-        assert hasher.verify(password, hashed)
-        assert hasher.verify(other, hashed) is (other == password)
+        assert verify(password, hashed)
+        assert verify(other, hashed) is (other == password)
 
-    @both
-    def test_salt_each_hash_anew(self, hasher: PasswordHasher) -> None:
-        """Two hashes of one password have nothing in common that tells."""
-        assert hasher.hash("password") != hasher.hash("password")
+    @pytest.mark.parametrize(("password", "hashed"), [("password", PBKDF2_HASH), ("Ιωαννης", PBKDF2_GREEK)])
+    def test_published_salt_reproduces_the_published_hash(self, password: str, hashed: str) -> None:
+        """The hasher asks for as much salt as `salt_size` says."""
+        salt = bytes(ab64_decode(hashed.split("$")[3]))
 
-    @pytest.mark.parametrize(
-        ("hasher", "foreign"),
-        [(QUICK_PBKDF2, ARGON2_ANSWER), (QUICK_ARGON2, PBKDF2_ANSWERS[0][1])],
-        ids=["pbkdf2_sha512", "argon2id"],
-    )
-    def test_know_their_own_hashes_alone(self, hasher: PasswordHasher, foreign: str) -> None:
-        """The other scheme's hash is neither identified nor verified."""
-        assert not hasher.identify(foreign)
-        assert not hasher.verify("password", foreign)
-
-    @both
-    @settings(deadline=None, max_examples=100)
-    @given(
-        prefix=st.sampled_from(["", "$pbkdf2-sha512$", "$pbkdf2-sha512$1$", "$argon2id$", "$argon2id$v=19$"]),
-        rest=st.text(st.characters()),
-    )
-    def test_take_any_other_text_for_no_hash(self, hasher: PasswordHasher, prefix: str, rest: str) -> None:
-        """What is not a hash verifies nothing, and is no reason to fail."""
-        assert hasher.verify("password", prefix + rest) is False
-
-    @both
-    @settings(deadline=None, max_examples=50)
-    @given(data=st.data())
-    def test_refuse_a_hash_with_a_character_changed(
-        self, hasher: PasswordHasher, data: st.DataObject
-    ) -> None:
-        """The checksum of a damaged hash does not verify."""
-        hashed = HASHES[type(hasher)]
-        # The last character may carry bits that are padding.
-        index = data.draw(st.integers(hashed.rindex("$") + 1, len(hashed) - 2))
-        changed = data.draw(st.sampled_from("ABCDEFGHabcdefgh0123./+ $").filter(lambda c: c != hashed[index]))
-
-        assert not hasher.verify("password", hashed[:index] + changed + hashed[index + 1 :])
-
-
-class TestPbkdf2Sha512:
-    """`Pbkdf2Sha512Hasher`."""
-
-    @pytest.mark.parametrize(("password", "hashed"), PBKDF2_ANSWERS)
-    def test_gives_the_published_answers(self, password: str, hashed: str) -> None:
-        """The published hashes verify, and come out again where their salt is the random one."""
-        salt = ab64_decode(hashed.split("$")[3])
-        sizes: list[int] = []
-
-        def random_bytes(count: int) -> bytes:
-            sizes.append(count)
-            return bytes(salt)
-
-        hasher = Pbkdf2Sha512Hasher(rounds=1212, salt_size=len(salt), random_bytes=random_bytes)
-
-        assert hasher.verify(password, hashed)
-        assert not hasher.verify(password + " ", hashed)
-        assert hasher.hash(password) == hashed
-        assert sizes == [16]
+        assert Pbkdf2Sha512Hasher(1212, 16, {16: salt}.__getitem__).hash(password) == hashed
 
     @settings(deadline=None, max_examples=50)
-    @given(passwords, st.integers(1, 20), st.integers(8, 100))
-    def test_makes_what_passlib_verifies(self, password: str, rounds: int, salt_size: int) -> None:
-        """Whatever the rounds and the size of the salt, passlib takes the hash for its own."""
+    @given(passwords, st.integers(1, 20), st.integers(8, 100) | st.just(1024))
+    def test_passlib_accepts_pbkdf2_hashes(self, password: str, rounds: int, salt_size: int) -> None:
+        """Any number of rounds and any valid size of the salt are accepted."""
         hashed = Pbkdf2Sha512Hasher(rounds, salt_size).hash(password)
 
         assert pbkdf2_sha512.verify(password, hashed)
         assert pbkdf2_sha512.from_string(hashed).to_string() == hashed
         assert len(pbkdf2_sha512.from_string(hashed).salt) == salt_size
 
-    @settings(deadline=None, max_examples=50)
-    @given(passwords, st.integers(1, 20), st.integers(0, 100))
-    def test_verifies_what_passlib_makes(self, password: str, rounds: int, salt_size: int) -> None:
-        """Whatever the rounds and the size of the salt, passlib's hashes verify."""
-        hashed = pbkdf2_sha512.using(rounds=rounds, salt_size=salt_size).hash(password)
-
-        assert QUICK_PBKDF2.identify(hashed)
-        assert QUICK_PBKDF2.verify(password, hashed)
-
-    def test_has_a_stock_servers_cost(self) -> None:
-        """A hash of 120,000 rounds and 64 bytes of salt, which is the default, is what passlib verifies."""
-        hasher = Pbkdf2Sha512Hasher(rounds=120_000)
-        hashed = hasher.hash("Vx-AJBvbZ~XDg6:ZF3")
-
-        assert str(hasher) == "PBKDF2-SHA512, 120000 rounds, 64 bytes of salt"
-        assert re.fullmatch(r"\$pbkdf2-sha512\$120000\$[./A-Za-z0-9]{86}\$[./A-Za-z0-9]{86}", hashed)
-        assert pbkdf2_sha512.verify("Vx-AJBvbZ~XDg6:ZF3", hashed)
-        assert hasher.verify("Vx-AJBvbZ~XDg6:ZF3", hashed)
-
-    @pytest.mark.parametrize("rounds", ["1", "120000", "999999999", "2147483647"])
-    def test_identifies_all_rounds_that_it_takes(self, rounds: str) -> None:
-        """A hash is well-formed up to the most rounds that a server may ask for."""
-        assert QUICK_PBKDF2.identify(PBKDF2_ANSWERS[0][1].replace("1212", rounds))
-
-    @pytest.mark.parametrize(
-        "rounds", ["", "0", "-1", "01212", "1_212", "\uff11\u0662", "2147483648", "9" * 12]
-    )
-    def test_refuses_rounds_that_are_none(self, rounds: str) -> None:
-        """Rounds that no hasher writes make no hash, and cost no time."""
-        hashed = PBKDF2_ANSWERS[0][1].replace("1212", rounds)
-
-        assert not QUICK_PBKDF2.identify(hashed)
-        assert not QUICK_PBKDF2.verify("password", hashed)
-
-
-class TestArgon2id:
-    """`Argon2idHasher`."""
-
-    def test_gives_the_reference_programs_answer(self) -> None:
-        """The hash of the reference program verifies, of whatever parameters the hasher itself is."""
-        assert QUICK_ARGON2.verify("password", ARGON2_ANSWER)
-        assert not QUICK_ARGON2.verify("passwore", ARGON2_ANSWER)
-
     @settings(deadline=None, max_examples=30)
     @given(passwords, st.integers(1, 2), st.integers(1, 2))
-    def test_makes_what_libpass_verifies(self, password: str, time_cost: int, parallelism: int) -> None:
-        """Whatever the parameters, libpass finds them in the hash and verifies it."""
+    def test_libpass_accepts_argon2_hashes(self, password: str, time_cost: int, parallelism: int) -> None:
+        """It reads the same parameters from the hash."""
         hashed = Argon2idHasher(time_cost, 64, parallelism).hash(password)
         parsed = argon2.from_string(hashed)
 
@@ -196,93 +91,130 @@ class TestArgon2id:
         assert (parsed.type, parsed.rounds) == ("id", time_cost)
         assert (parsed.memory_cost, parsed.parallelism) == (64, parallelism)
 
-    @settings(deadline=None, max_examples=30)
-    @given(passwords, st.integers(8, 32))
-    def test_verifies_what_libpass_makes(self, password: str, salt_size: int) -> None:
-        """A hash of libpass verifies."""
-        quick = argon2.using(type="ID", time_cost=1, memory_cost=64, parallelism=1, salt_size=salt_size)
+    @pytest.mark.parametrize(
+        ("hasher", "name", "pattern", "library"),
+        [
+            (
+                Pbkdf2Sha512Hasher(rounds=120_000),
+                "PBKDF2-SHA512, 120000 rounds, 64 bytes of salt",
+                r"\$pbkdf2-sha512\$120000\$[./A-Za-z0-9]{86}\$[./A-Za-z0-9]{86}",
+                pbkdf2_sha512,
+            ),
+            (
+                Argon2idHasher(),
+                "Argon2id, t=3, m=65536 KiB, p=4",
+                r"\$argon2id\$v=19\$m=65536,t=3,p=4\$[+/A-Za-z0-9]{22}\$[+/A-Za-z0-9]{43}",
+                argon2,
+            ),
+        ],
+    )
+    def test_defaults_are_the_recommended_costs(
+        self, hasher: PasswordHasher, name: str, pattern: str, library: type[argon2]
+    ) -> None:
+        """PBKDF2 costs what it costs a stock server; Argon2id what RFC 9106 recommends second."""
+        hashed = hasher.hash("Vx-AJBvbZ~XDg6:ZF3")
 
-        assert QUICK_ARGON2.verify(password, quick.hash(password))
+        assert str(hasher) == name
+        assert re.fullmatch(pattern, hashed)
+        assert library.verify("Vx-AJBvbZ~XDg6:ZF3", hashed)
+        assert verify("Vx-AJBvbZ~XDg6:ZF3", hashed)
 
-    def test_has_the_cost_that_rfc_9106_recommends(self) -> None:
-        """By default a hash has 3 passes over 64 MiB in 4 lanes, 16 bytes of salt and 32 of tag."""
-        hashed = Argon2idHasher().hash("Vx-AJBvbZ~XDg6:ZF3")
-
-        assert str(Argon2idHasher()) == "Argon2id, t=3, m=65536 KiB, p=4"
-        assert re.fullmatch(
-            r"\$argon2id\$v=19\$m=65536,t=3,p=4\$[+/A-Za-z0-9]{22}\$[+/A-Za-z0-9]{43}", hashed
-        )
-        assert argon2.verify("Vx-AJBvbZ~XDg6:ZF3", hashed)
-
-    def test_says_that_there_is_not_enough_memory(self) -> None:
-        """A cost of 4 TiB, where a process may have one, is a mistake of the configuration."""
+    def test_lack_of_memory_is_a_configuration_error(self) -> None:
+        """A cost of 4 TiB, where a process may have one, is named."""
         before = resource.getrlimit(resource.RLIMIT_AS)
         resource.setrlimit(resource.RLIMIT_AS, (2**40, before[1]))
         try:
-            with pytest.raises(ConfigError, match="Not enough memory for memory_cost=4294967295"):
+            with pytest.raises(ConfigError) as caught:
                 Argon2idHasher(memory_cost=2**32 - 1).hash("password")
         finally:
             resource.setrlimit(resource.RLIMIT_AS, before)
+        assert str(caught.value) == "Not enough memory for [hash_secret] memory_cost=4294967295. Lower it."
 
 
 class TestVerify:
-    """`verify`, which knows both schemes."""
+    """`verify`."""
 
     @pytest.mark.parametrize(
-        "hashed",
+        ("password", "hashed"),
         [
-            Pbkdf2Sha512Hasher(rounds=1).hash("password"),
-            Pbkdf2Sha512Hasher(rounds=3, salt_size=8).hash("password"),
-            pbkdf2_sha512.using(rounds=2).hash("password"),
-            QUICK_ARGON2.hash("password"),
-            argon2.using(type="ID", time_cost=1, memory_cost=64, parallelism=1).hash("password"),
+            ("password", PBKDF2_HASH),
+            ("Ιωαννης", PBKDF2_GREEK),
+            ("password", ARGON2_HASH),
+            ("password", Pbkdf2Sha512Hasher(rounds=1).hash("password")),
         ],
-        ids=["one round", "short salt", "libpass's", "Argon2id", "libpass's Argon2id"],
+        ids=["passlib's", "not ASCII", "reference program's", "one round"],
     )
-    def test_takes_the_password_alone(self, hashed: str) -> None:
-        """A hash of either scheme verifies with its own password, whatever its parameters."""
-        assert verify("password", hashed)
-        assert not verify("Password", hashed)
-        assert not verify("", hashed)
-
-    @pytest.mark.parametrize(
-        "hashed", ["", "password", "$pbkdf2-sha512$1$AAAA$AAAA", "$argon2id$", "$2b$12$" + "a" * 53]
-    )
-    def test_takes_no_other_hash(self, hashed: str) -> None:
-        """What is neither is no password's."""
-        assert not verify("password", hashed)
+    def test_published_hashes_verify(self, password: str, hashed: str) -> None:
+        """Neither a longer, nor a shorter, nor an empty password verifies."""
+        assert verify(password, hashed)
+        for other in (password + " ", password[:-1], password.upper(), ""):
+            assert not verify(other, hashed)
 
     @settings(deadline=None, max_examples=50)
-    @given(st.text(), passwords)
-    def test_takes_anything(self, hashed: str, password: str) -> None:
-        """No text is an error."""
-        assert not verify(password, hashed)
+    @given(passwords, st.integers(1, 20), st.integers(0, 100))
+    def test_hashes_of_passlib_verify(self, password: str, rounds: int, salt_size: int) -> None:
+        """Any number of rounds and size of the salt are accepted."""
+        hashed = pbkdf2_sha512.using(rounds=rounds, salt_size=salt_size).hash(password)
+
+        assert verify(password, hashed)
+
+    @settings(deadline=None, max_examples=30)
+    @given(passwords, st.integers(8, 32))
+    def test_argon2_hashes_of_libpass_verify(self, password: str, salt_size: int) -> None:
+        """Any size of the salt is accepted."""
+        quick = argon2.using(type="ID", time_cost=1, memory_cost=64, parallelism=1, salt_size=salt_size)
+
+        assert verify(password, quick.hash(password))
+
+    @settings(deadline=None, max_examples=200)
+    @given(
+        prefix=st.sampled_from(["", "$pbkdf2-sha512$", "$pbkdf2-sha512$1$", "$argon2id$", "$argon2id$v=19$"]),
+        rest=st.text(st.characters()),
+    )
+    def test_any_other_text_does_not_verify(self, prefix: str, rest: str) -> None:
+        """Text that is not a hash is not an error."""
+        assert verify("password", prefix + rest) is False
+
+    @both
+    @settings(deadline=None, max_examples=50)
+    @given(data=st.data())
+    def test_damaged_hash_does_not_verify(self, hasher: PasswordHasher, data: st.DataObject) -> None:
+        """One changed character of the checksum is enough."""
+        hashed = HASHES[type(hasher)]
+        # The last character may carry bits that are padding.
+        index = data.draw(st.integers(hashed.rindex("$") + 1, len(hashed) - 2))
+        changed = data.draw(st.sampled_from("ABCDEFGHabcdefgh0123./+ $").filter(lambda c: c != hashed[index]))
+
+        assert not verify("password", hashed[:index] + changed + hashed[index + 1 :])
+
+    @pytest.mark.parametrize(
+        "rounds", ["", "0", "-1", "01212", "1_212", "\uff11\u0662", "2147483648", "9" * 12]
+    )
+    def test_invalid_rounds_do_not_verify(self, rounds: str) -> None:
+        """Rounds that no hasher writes are refused without being computed."""
+        hashed = PBKDF2_HASH.replace("1212", rounds)
+
+        assert hasher_of(hashed) is None
+        assert not verify("password", hashed)
 
 
-@pytest.fixture
-def hasher_of(tmp_path: Path) -> Callable[..., PasswordHasher]:
-    """Choose the hasher of a server with these lines in `[hash_secret]` of `sso.conf` and `sso.toml`."""
+class TestConfiguredHasher:
+    """`configured_hasher`."""
 
-    def choose(conf: str, toml: str = "") -> PasswordHasher:
-        (tmp_path / "sso.conf").write_text(f"[hash_secret]\n{conf}\n")
-        (tmp_path / "sso.toml").write_text(f"[hash_secret]\n{toml}\n")
-        resolver = ValueResolver(env={}, warn=pytest.fail, secret=lambda _group, key: key)
-        return password_hasher(SSOSettings(tmp_path, resolver))
+    @pytest.fixture
+    def choose(self, tmp_path: Path) -> Callable[[str, str], PasswordHasher]:
+        """Return the hasher for lines in `[hash_secret]` of `sso.conf` and `sso.toml`."""
+        return lambda conf, toml: configured_hasher(
+            read_settings(tmp_path, f"[hash_secret]\n{conf}\n", f"[hash_secret]\n{toml}\n")
+        )
 
-    return choose
-
-
-STOCK = "rounds=120000\nsalt_size=64 # In bytes = 512 bits"
-
-
-class TestPasswordHasher:
-    """`password_hasher`, which chooses the scheme."""
+    STOCK = "rounds=120000\nsalt_size=64 # In bytes = 512 bits"
 
     @pytest.mark.parametrize(
         ("conf", "toml", "hasher"),
         [
             (STOCK, "", Pbkdf2Sha512Hasher(120_000, 64)),
-            ("rounds=100000\nsalt_size=8", "", Pbkdf2Sha512Hasher(100_000, 8)),
+            ("rounds=1\nsalt_size=8", "", Pbkdf2Sha512Hasher(1, 8)),
             ("", "", Argon2idHasher()),
             ("salt_size=64", "", Argon2idHasher()),
             (STOCK, 'scheme = "argon2id"', Argon2idHasher()),
@@ -291,83 +223,89 @@ class TestPasswordHasher:
             ("", 'scheme = "pbkdf2_sha512"\nrounds = 1\nsalt_size = 16', Pbkdf2Sha512Hasher(1, 16)),
             ("", "time_cost = 2\nmemory_cost = 19456\nparallelism = 1", Argon2idHasher(2, 19456, 1)),
             ("", "memory_cost = 32", Argon2idHasher(3, 32, 4)),
+            ("", "time_cost = 1\nmemory_cost = 8\nparallelism = 1", QUICK_ARGON2),
+            ("", "time_cost = 4294967295\nmemory_cost = 4294967295", Argon2idHasher(2**32 - 1, 2**32 - 1)),
+            ("", "memory_cost = 134217720\nparallelism = 16777215", Argon2idHasher(3, 2**27 - 8, 2**24 - 1)),
             ("rounds=2147483647\nsalt_size=1024", "", Pbkdf2Sha512Hasher(2**31 - 1, 1024)),
         ],
     )
-    def test_follows_the_server(
-        self, hasher_of: Callable[..., PasswordHasher], conf: str, toml: str, hasher: PasswordHasher
+    def test_scheme_and_costs_are_the_servers(
+        self, choose: Callable[[str, str], PasswordHasher], conf: str, toml: str, hasher: PasswordHasher
     ) -> None:
-        """The scheme is what `scheme` says, else PBKDF2 where rounds are pinned, else Argon2id."""
-        assert hasher_of(conf, toml) == hasher
+        """The scheme is that of `scheme`, else PBKDF2 where rounds are pinned, else Argon2id."""
+        assert choose(conf, toml) == hasher
 
     @pytest.mark.parametrize(
         ("conf", "toml", "message"),
         [
             ("rounds=120000", "", r"sso.conf` has no \[hash_secret\] salt_size. Add it"),
             ("", 'scheme = "pbkdf2_sha512"', r"sso.conf` has no \[hash_secret\] rounds. Add it"),
-            ("rounds=0\nsalt_size=64", "", "rounds is not a whole number from 1 to"),
-            ("rounds=4294967296\nsalt_size=64", "", "rounds is not a whole number from 1 to"),
-            ("rounds=2147483648\nsalt_size=64", "", "rounds is not a whole number from 1 to"),
-            ("rounds=many\nsalt_size=64", "", "rounds is not a whole number from 1 to"),
+            ("rounds=0\nsalt_size=64", "", "rounds is not a whole number from 1 to 2147483647"),
+            ("rounds=2147483648\nsalt_size=64", "", "rounds is not a whole number from 1 to 2147483647"),
+            ("rounds=many\nsalt_size=64", "", "rounds is not a whole number from 1 to 2147483647"),
             ("rounds=1\nsalt_size=7", "", "salt_size is not a whole number from 8 to 1024"),
             ("rounds=1\nsalt_size=1025", "", "salt_size is not a whole number from 8 to 1024"),
-            ("", "time_cost = 0", "time_cost is not a whole number from 1"),
+            ("", "time_cost = 0", "time_cost is not a whole number from 1 to 4294967295"),
+            ("", "parallelism = 0", "parallelism is not a whole number from 1 to 16777215"),
             ("", "parallelism = 16777216", "parallelism is not a whole number from 1 to 16777215"),
-            ("", "memory_cost = 31", "memory_cost is not a whole number from 32"),
+            ("", "memory_cost = 31", "memory_cost is not a whole number from 32 to 4294967295"),
             ("", "parallelism = 1\nmemory_cost = 7", "memory_cost is not a whole number from 8"),
             ("", "parallelism = true", "parallelism is not a whole number"),
-            (STOCK, 'scheme = "md5"', 'sso.toml`: .hash_secret. scheme is an unknown scheme. Write "pbkdf2'),
-            (STOCK, "scheme = 1", "sso.toml`: .hash_secret. scheme is not a text"),
+            (
+                STOCK,
+                'scheme = "md5"',
+                r'\[hash_secret\] scheme is an unknown scheme. Use "pbkdf2_sha512" or "argon2id".$',
+            ),
+            (STOCK, "scheme = 1", r"sso.toml`: \[hash_secret\] scheme is not text"),
         ],
     )
-    def test_refuses_what_no_scheme_takes(
-        self, hasher_of: Callable[..., PasswordHasher], conf: str, toml: str, message: str
+    def test_invalid_setting_is_a_configuration_error(
+        self, choose: Callable[[str, str], PasswordHasher], conf: str, toml: str, message: str
     ) -> None:
-        """A parameter that is missing or out of range, or an unknown scheme, is told by its place."""
+        """The error names file, section and key of a parameter that is missing or out of range."""
         with pytest.raises(ConfigError, match=message):
-            hasher_of(conf, toml)
-
-    def test_salts_of_the_longest_kind_can_be_verified(self) -> None:
-        """The longest salt that is allowed is one that passlib reads."""
-        assert pbkdf2_sha512.verify("password", Pbkdf2Sha512Hasher(1, 1024).hash("password"))
+            choose(conf, toml)
 
 
-class TestCosts:
-    """What is read from a hash, and how it compares with a setting."""
+class TestHasherOf:
+    """`hasher_of` and `needs_rehash`."""
 
     @pytest.mark.parametrize(
         ("hashed", "hasher"),
         [
-            (PBKDF2_ANSWERS[0][1], Pbkdf2Sha512Hasher(rounds=1212)),
-            (ARGON2_ANSWER, Argon2idHasher(time_cost=2, memory_cost=65536, parallelism=4)),
-            (ARGON2_ANSWER.replace("$argon2id", "$argon2i"), None),
-            (ARGON2_ANSWER.replace("v=19", "v=16"), None),
-            (ARGON2_ANSWER.replace("t=2", "t=0"), None),
-            (ARGON2_ANSWER + "$", None),
-            (PBKDF2_ANSWERS[0][1].replace("$1212$", "$4294967295$"), None),
+            (PBKDF2_HASH, Pbkdf2Sha512Hasher(rounds=1212)),
+            *(
+                (PBKDF2_HASH.replace("1212", str(rounds)), Pbkdf2Sha512Hasher(rounds))
+                for rounds in (1, 999_999_999, 2**31 - 1)
+            ),
+            (ARGON2_HASH, Argon2idHasher(time_cost=2, memory_cost=65536, parallelism=4)),
+            (ARGON2_HASH.replace("$argon2id", "$argon2i"), None),
+            (ARGON2_HASH.replace("v=19", "v=16"), None),
+            (ARGON2_HASH.replace("t=2", "t=0"), None),
+            (ARGON2_HASH + "$", None),
             ("$2b$12$R9h/cIPz0gi.URNNX3kh2OPST9/PgBkqquzi.Ss7KIUgO2t0jWMUW", None),
             ("", None),
         ],
     )
-    def test_are_those_of_the_hash(self, hashed: str, hasher: PasswordHasher | None) -> None:
-        """A hash says what it was made with; one of another kind says nothing."""
-        assert made_with(hashed) == hasher
+    def test_scheme_and_costs_are_those_of_the_hash(self, hashed: str, hasher: PasswordHasher | None) -> None:
+        """A hash of another scheme has none."""
+        assert hasher_of(hashed) == hasher
 
     @both
-    def test_hasher_is_not_below_itself(self, hasher: PasswordHasher) -> None:
-        """What a server stores now is as its setting says."""
-        made = made_with(HASHES[type(hasher)])
+    def test_new_hash_needs_no_rehash(self, hasher: PasswordHasher) -> None:
+        """A hash has the costs of its hasher."""
+        found = hasher_of(HASHES[type(hasher)])
 
-        assert made
-        assert made.costs == hasher.costs
-        assert not is_below(made, hasher)
+        assert found
+        assert found.costs == hasher.costs
+        assert not needs_rehash(found, hasher)
 
-    def test_scheme_and_every_cost_count(self) -> None:
-        """Another scheme is below a setting, and one lower cost is enough, whatever the others are."""
-        assert is_below(QUICK_PBKDF2, QUICK_ARGON2)
-        assert is_below(QUICK_ARGON2, QUICK_PBKDF2)
-        assert is_below(QUICK_PBKDF2, Pbkdf2Sha512Hasher(rounds=4))
-        assert not is_below(Pbkdf2Sha512Hasher(rounds=4, salt_size=8), QUICK_PBKDF2)
-        assert not is_below(Argon2idHasher(), QUICK_ARGON2)
+    def test_other_scheme_or_lower_cost_needs_rehash(self) -> None:
+        """One lower cost is enough, whatever the others are; the size of the salt does not count."""
+        assert needs_rehash(QUICK_PBKDF2, QUICK_ARGON2)
+        assert needs_rehash(QUICK_ARGON2, QUICK_PBKDF2)
+        assert needs_rehash(QUICK_PBKDF2, Pbkdf2Sha512Hasher(rounds=4))
+        assert not needs_rehash(Pbkdf2Sha512Hasher(rounds=4, salt_size=8), QUICK_PBKDF2)
+        assert not needs_rehash(Argon2idHasher(), QUICK_ARGON2)
         for costs in ((2, 8, 1), (1, 16, 1), (1, 16, 2)):
-            assert is_below(QUICK_ARGON2, Argon2idHasher(*costs))
+            assert needs_rehash(QUICK_ARGON2, Argon2idHasher(*costs))

@@ -1,4 +1,4 @@
-"""The server's own rules of passwords."""
+"""The server's password policy."""
 
 from pathlib import Path
 
@@ -6,95 +6,92 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from tests.support.settings import read_settings
 from zato_sso_reset.domain.policy import PasswordPolicy
 from zato_sso_reset.errors import ConfigError
-from zato_sso_reset.server.config import SSOSettings
-from zato_sso_reset.server.ini import ValueResolver
+
+LENGTHS = "min_length=8\nmax_length=256\n"
 
 
-def policy_of(folder: Path, conf: str) -> PasswordPolicy:
+def read_policy(folder: Path, conf: str) -> PasswordPolicy:
     """Return the policy of a server with these lines in its `[password]`."""
-    (folder / "sso.conf").write_text(f"[password]\n{conf}\n")
-    resolver = ValueResolver(env={}, warn=pytest.fail, secret=lambda _group, key: key)
-    return PasswordPolicy.from_settings(SSOSettings(folder, resolver))
+    return PasswordPolicy.from_settings(read_settings(folder, f"[password]\n{conf}\n"))
 
 
 class TestFromSettings:
     """`PasswordPolicy.from_settings`."""
 
-    def test_reads_the_rules(self, tmp_path: Path) -> None:
-        """Lengths, score and the lines of the reject list, lower-cased and without their blanks."""
-        policy = policy_of(
-            tmp_path,
-            'min_length=8\nmax_length=256\nmin_complexity=3\nreject_list = """\n  QWERTY\n\n  letmein\n"""',
-        )
-
-        assert policy == PasswordPolicy(8, 256, 3, ("qwerty", "letmein"))
-
-    @pytest.mark.parametrize("reject_list", ["", "reject_list=\n", 'reject_list="""\n\n"""\n'])
-    def test_takes_an_empty_reject_list(self, tmp_path: Path, reject_list: str) -> None:
-        """Without any line, no password is rejected."""
-        policy = policy_of(tmp_path, f"{reject_list}min_length=8\nmax_length=256\nmin_complexity=0")
-
-        assert policy == PasswordPolicy(8, 256, 0, ())
-
-    def test_is_as_strict_as_a_stock_server_where_no_score_is_given(self, tmp_path: Path) -> None:
-        """Without `min_complexity`, the highest score is asked for."""
-        assert policy_of(tmp_path, "min_length=8\nmax_length=256").min_complexity == 4
-
-    @pytest.mark.parametrize("key", ["min_length", "max_length"])
-    def test_asks_for_the_lengths(self, tmp_path: Path, key: str) -> None:
-        """A length that is missing is named."""
-        lines = {"min_length": "8", "max_length": "256"}
-        lines.pop(key)
-
-        with pytest.raises(ConfigError, match=rf"sso.conf` has no \[password\] {key}. Add it"):
-            policy_of(tmp_path, "\n".join(f"{key}={value}" for key, value in lines.items()))
+    @pytest.mark.parametrize(
+        ("conf", "policy"),
+        [
+            (
+                f'{LENGTHS}min_complexity=3\nreject_list = """\n  QWERTY\n\n  letmein\n"""',
+                PasswordPolicy(8, 256, 3, ("qwerty", "letmein")),
+            ),
+            (LENGTHS, PasswordPolicy(8, 256, 4)),
+            ("min_length=0\nmax_length=1", PasswordPolicy(0, 1, 4)),
+            (f"{LENGTHS}reject_list=\nmin_complexity=0", PasswordPolicy(8, 256)),
+            (f'{LENGTHS}reject_list="""\n\n"""\nmin_complexity=4', PasswordPolicy(8, 256, 4)),
+        ],
+        ids=["all rules", "stock complexity", "widest lengths", "empty reject_list", "blank reject_list"],
+    )
+    def test_rules_are_read(self, tmp_path: Path, conf: str, policy: PasswordPolicy) -> None:
+        """Lines of the reject list are lower-cased; without min_complexity, a stock server uses 4."""
+        assert read_policy(tmp_path, conf) == policy
 
     @pytest.mark.parametrize(
-        ("key", "value"),
-        [("min_length", "eight"), ("max_length", "0"), ("min_complexity", "5"), ("min_complexity", "-1")],
+        ("key", "line", "problem"),
+        [
+            ("min_length", "", r"sso.conf` has no \[password\] min_length. Add it"),
+            ("max_length", "", r"sso.conf` has no \[password\] max_length. Add it"),
+            ("min_length", "min_length=eight", r"\[password\] min_length is not a whole number from 0"),
+            ("max_length", "max_length=0", r"\[password\] max_length is not a whole number from 1"),
+            ("min_complexity", "min_complexity=5", "min_complexity is not a whole number from 0 to 4"),
+            ("min_complexity", "min_complexity=-1", "min_complexity is not a whole number from 0 to 4"),
+            ("reject_list", "reject_list=a, b", r"\[password\] reject_list is not text. Quote the value"),
+        ],
     )
-    def test_refuses_numbers_that_are_none(self, tmp_path: Path, key: str, value: str) -> None:
-        """A rule that is no number in range is told by file, section and key."""
-        lines = {"min_length": "8", "max_length": "256", key: value}
+    def test_invalid_rule_is_a_configuration_error(
+        self, tmp_path: Path, key: str, line: str, problem: str
+    ) -> None:
+        """The error names file, section and key of a rule that is missing or out of range."""
+        lines = {"min_length": "min_length=8", "max_length": "max_length=256", key: line}
 
-        with pytest.raises(ConfigError, match=rf"sso.conf`: \[password\] {key} is not a whole number from"):
-            policy_of(tmp_path, "\n".join(f"{key}={value}" for key, value in lines.items()))
-
-    def test_refuses_a_list_where_a_text_belongs(self, tmp_path: Path) -> None:
-        """A reject list with commas, which INI takes apart, is told."""
-        with pytest.raises(ConfigError, match="reject_list is not a text"):
-            policy_of(tmp_path, "min_length=8\nmax_length=256\nreject_list=a, b")
+        with pytest.raises(ConfigError, match=problem):
+            read_policy(tmp_path, "\n".join(lines.values()))
 
 
 class TestRefusal:
     """`PasswordPolicy.refusal`."""
 
-    @pytest.mark.parametrize(("length", "taken"), [(7, False), (8, True), (12, True), (13, False)])
-    def test_counts_characters(self, length: int, taken: bool) -> None:  # noqa: FBT001
-        """A password of either limit is taken; characters count, not bytes."""
-        assert (PasswordPolicy(8, 12).refusal("é" * length) is None) is taken
+    @pytest.mark.parametrize(
+        ("length", "refusal"),
+        [
+            (7, "it is shorter than min_length=8"),
+            (8, None),
+            (12, None),
+            (13, "it is longer than max_length=12"),
+        ],
+    )
+    def test_length_is_counted_in_characters(self, length: int, refusal: str | None) -> None:
+        """A password as long as either limit is accepted; bytes do not count."""
+        assert PasswordPolicy(8, 12).refusal("é" * length) == refusal
 
     @settings(deadline=None, max_examples=50)
     @given(st.text(max_size=10), st.sampled_from(["letmein", "LetMeIn", "LETMEIN"]), st.text(max_size=10))
-    def test_finds_a_rejected_word_anywhere(self, before: str, word: str, after: str) -> None:
-        """A rejected word refuses a password wherever it stands, in any case."""
+    def test_rejected_word_is_found_anywhere(self, before: str, word: str, after: str) -> None:
+        """Its position and case do not matter."""
         policy = PasswordPolicy(0, 256, reject_list=("123456", "letmein"))
 
         assert policy.refusal(before + word + after) == "it contains a line of reject_list"
 
     @pytest.mark.parametrize(
-        ("password", "score"), [("password", 0), ("correct horse", 3), ("Vx-AJBvbZ~XDg6:ZF3", 4)]
+        ("password", "score"),
+        [("password", 0), ("correct horse", 3), ("Vx-AJBvbZ~XDg6:ZF3", 4), ("Vx-AJBvbZ~XDg6:ZF3" * 10, 4)],
+        ids=["weak", "fair", "strong", "longer than zxcvbn accepts"],
     )
-    def test_asks_for_the_least_score(self, password: str, score: int) -> None:
-        """A password is taken up to its own zxcvbn score, and refused above."""
+    def test_score_must_reach_min_complexity(self, password: str, score: int) -> None:
+        """A password is accepted up to its own zxcvbn score; 0 switches the rule off."""
         for least in range(5):
-            refusal = PasswordPolicy(0, 256, min_complexity=least).refusal(password)
-            assert refusal == (
-                None if least <= score else f"its zxcvbn score is below min_complexity={least}"
-            )
-
-    def test_scores_a_password_of_any_length(self) -> None:
-        """A password longer than zxcvbn takes is no reason to fail."""
-        assert PasswordPolicy(8, 256, min_complexity=4).refusal("Vx-AJBvbZ~XDg6:ZF3" * 10) is None
+            refusal = f"its zxcvbn score is below min_complexity={least}" if least > score else None
+            assert PasswordPolicy(0, 256, min_complexity=least).refusal(password) == refusal

@@ -1,4 +1,4 @@
-"""What a server's files say together."""
+"""A server's configuration as a whole."""
 
 import os
 from collections.abc import Callable
@@ -11,32 +11,38 @@ from tests.server.conftest import exposed, read
 from tests.support.servers import Server
 from zato_sso_reset.errors import ConfigError
 from zato_sso_reset.files import MAX_SIZE
-from zato_sso_reset.server.config import DatabaseConfig
+from zato_sso_reset.server.database import DatabaseConfig
 
 SECRET = "S3cr3t-z@to/p:w"
+URL = "postgresql://u:S3cr3t-z%40to@host/sso"
 
 
 class TestRead:
-    """`ServerConfig.read`: the files together."""
+    """`ServerConfig.read`."""
 
-    def test_reads_all_files(self, server1: Server) -> None:
-        """The files that were read are named, `sso.toml` among them only where it is there."""
+    def test_files_that_are_read_are_logged(self, server1: Server, logged: pytest.LogCaptureFixture) -> None:
+        """`sso.toml` is among them only if it exists."""
         names = ["secrets.conf", "server.conf", "sso.conf"]
-        assert [file.name for file in read(server1).files] == names
-
-        server1.override("[password]\nexpiry = 90\n")
         config = read(server1)
-        assert [file.name for file in config.files] == [*names, "sso.toml"]
-        assert {file.parent for file in config.files} == {server1.repo}
         assert config.path == server1.path
+        assert config.settings.find("password", "expiry")
+        assert logged.messages == [f"Read: {server1.repo / name}" for name in names]
 
-    def test_reads_what_a_stock_server_has(self, stock: Server) -> None:
-        """The files of a stock Zato are read without a warning."""
+        logged.clear()
+        server1.override("[password]\nexpiry = 90\n")
+        read(server1)
+        assert logged.messages == [f"Read: {server1.repo / name}" for name in (*names, "sso.toml")]
+
+    def test_stock_server_is_read_without_warning(
+        self, stock: Server, logged: pytest.LogCaptureFixture
+    ) -> None:
+        """The directory was created by a stock Zato."""
         config = read(stock)
 
         assert config.database == DatabaseConfig("sqlite", stock.database.name)
-        assert config.sso.get("password", "expiry").integer(1) == 730
+        assert config.settings.get("password", "expiry").integer(1) == 730
         assert config.secret_key.unseal(stock.seal("text"), "here") == "text"
+        assert {record.levelname for record in logged.records} == {"INFO"}
 
     @pytest.mark.parametrize("file", ["sso.conf", "server.conf", "secrets.conf", "sso.toml"])
     @pytest.mark.parametrize(
@@ -52,10 +58,10 @@ class TestRead:
         ],
         ids=["folder", "FIFO", "device", "large", "binary", "Latin-1", "malformed"],
     )
-    def test_names_the_file_that_is_none(
+    def test_unreadable_file_is_named(
         self, server1: Server, file: str, spoil: Callable[[Path], object]
     ) -> None:
-        """Whatever is put where a file belongs, the file is named and nothing hangs."""
+        """Nothing hangs, whatever replaces the file."""
         (server1.repo / file).unlink(missing_ok=True)
         spoil(server1.repo / file)
 
@@ -63,150 +69,66 @@ class TestRead:
             read(server1)
 
     @pytest.mark.parametrize("file", ["sso.conf", "server.conf"])
-    def test_names_the_file_that_is_missing(self, server1: Server, file: str) -> None:
-        """A server needs all three of its files."""
+    def test_missing_file_is_named(self, server1: Server, file: str) -> None:
+        """Only `sso.toml` is optional."""
         (server1.repo / file).unlink()
 
         with pytest.raises(ConfigError, match=f"{file}` is missing"):
             read(server1)
 
     @pytest.mark.parametrize(
-        ("file", "key", "section"),
-        [
-            ("secrets.conf", "key1", "secret_keys"),
-            ("secrets.conf", "well_known_data", "zato"),
-            ("secrets.conf", "server_conf.odb.password", "zato"),
-            ("server.conf", "engine", "odb"),
-            ("server.conf", "db_name", "odb"),
-        ],
+        ("section", "key"),
+        [("secret_keys", "key1"), ("zato", "well_known_data"), ("zato", "server_conf.odb.password")],
     )
-    def test_names_the_setting_that_is_missing(
-        self, server1: Server, file: str, key: str, section: str
-    ) -> None:
-        """A setting without which there is no database is told by file, section and key."""
-        server1.remove(file, key)
-
-        with pytest.raises(ConfigError, match=rf"{file}` has no \[{section}\] {key}. Add it"):
+    def test_missing_or_damaged_secret_is_named(self, server1: Server, section: str, key: str) -> None:
+        """The error names file, section and key."""
+        server1.edit("secrets.conf", section, **{key: "damaged"})
+        with pytest.raises(
+            ConfigError, match=rf"\[{section}\] {key} .*(can't be decrypted|is not a Fernet key)"
+        ):
+            read(server1)
+        server1.remove("secrets.conf", key)
+        with pytest.raises(ConfigError, match=rf"secrets.conf` has no \[{section}\] {key}. Add it"):
             read(server1)
 
-
-class TestDatabase:
-    """Where the SSO tables are."""
-
-    def test_is_made_of_the_parts(self, server1: Server) -> None:
-        """Each part of `[odb]` is taken as it is, the password out of `secrets.conf`."""
-        server1.edit(
-            "server.conf",
-            "odb",
-            engine="postgresql+pg8000",
-            host="db.example.com",
-            port="5432",
-            db_name='"z,a#to"',
-            username="Ιωαννης",
-        )
-        server1.edit("secrets.conf", "zato", **{"server_conf.odb.password": server1.seal(SECRET)})
-
-        assert read(server1).database == DatabaseConfig(
-            "postgresql+pg8000", "z,a#to", "db.example.com", 5432, "Ιωαννης", SECRET
-        )
-
-    def test_leaves_out_what_is_empty(self, server1: Server) -> None:
-        """An empty host, port, username or password is none."""
-        assert read(server1).database == DatabaseConfig("sqlite", server1.database.name)
-
-    def test_leaves_out_what_is_missing(self, server1: Server) -> None:
-        """Only engine and name have to be there."""
-        (server1.repo / "server.conf").write_text("[odb]\nengine=sqlite\ndb_name=zato.db\n")
-
-        assert read(server1).database == DatabaseConfig("sqlite", "zato.db")
-
-    @pytest.mark.parametrize("stored", ["", '""'])
-    def test_takes_an_empty_secret_for_no_password(self, server1: Server, stored: str) -> None:
-        """An empty string in `secrets.conf` stays empty, nothing is decrypted."""
-        server1.edit("secrets.conf", "zato", **{"server_conf.odb.password": stored})
-
-        assert read(server1).database.password is None
-
     @pytest.mark.parametrize(
-        ("password", "env"),
+        ("password", "env", "expected"),
         [
-            ("$ODB_PASSWORD", {"ODB_PASSWORD": SECRET}),
-            ("$ODB_PASSWORD", {"ODB_PASSWORD": "zato+secret://zato.odb.of.another"}),
-            ("zato+secret://zato.odb.of.another", {}),
-            ("overridden", {"Zato_Config_Server_server__conf_odb_password": SECRET}),
-            ('"""S3cr3t-z@to/p:w"""', {}),
+            ("$ODB_PASSWORD", {"ODB_PASSWORD": SECRET}, SECRET),
+            ("$ODB_PASSWORD", {"ODB_PASSWORD": "zato+secret://zato.odb.of.another"}, SECRET),
+            ("zato+secret://zato.odb.of.another", {}, SECRET),
+            ("overridden", {"Zato_Config_Server_server__conf_odb_password": SECRET}, SECRET),
+            (f'"""{SECRET}"""', {}, SECRET),
+            ("zato+secret://zato.server_conf.odb.password", {}, None),
         ],
     )
-    def test_finds_the_password(self, server1: Server, password: str, env: dict[str, str]) -> None:
-        """A password may be in the environment, in `secrets.conf`, or be there as it is."""
-        server1.edit("secrets.conf", "zato", **{"odb.of.another": server1.seal(SECRET)})
+    def test_password_of_the_database_may_be_a_reference(
+        self, server1: Server, password: str, env: dict[str, str], expected: str | None
+    ) -> None:
+        """It may be in the environment or in `secrets.conf`, whose empty values are not encrypted."""
+        values = {"odb.of.another": server1.seal(SECRET), "server_conf.odb.password": '""'}
+        server1.edit("secrets.conf", "zato", **values)
         server1.edit("server.conf", "odb", password=password)
 
-        assert read(server1, env).database.password == SECRET
+        assert read(server1, env).database == DatabaseConfig(
+            "sqlite", server1.database.name, password=expected
+        )
 
-    @pytest.mark.parametrize("port", ["0", "65536", "abc", "5432.0", "-1"])
-    def test_refuses_a_port_that_is_none(self, server1: Server, port: str) -> None:
-        """A port is a number from 1 to 65535."""
-        server1.edit("server.conf", "odb", port=port)
-
-        with pytest.raises(ConfigError, match=r"server.conf`: \[odb\] port is not a whole number from 1 to"):
-            read(server1)
-
-    @pytest.mark.parametrize("key", ["engine", "db_name"])
-    def test_refuses_an_empty_part(self, server1: Server, key: str) -> None:
-        """Without an engine or a name there is no database."""
-        server1.edit("server.conf", "odb", **{key: ""})
-
-        with pytest.raises(ConfigError, match=rf"server.conf`: \[odb\] {key} is empty"):
-            read(server1)
-
-    def test_refuses_a_password_taken_apart_by_its_comma(self, server1: Server) -> None:
-        """INI makes a list of it, which is told without its parts."""
-        server1.edit("server.conf", "odb", password="S3cr3t,p:w")
-
-        with pytest.raises(ConfigError, match=r"\[odb\] password is not a text. Quote the value") as caught:
-            read(server1)
-        assert "S3cr3t" not in exposed(caught.value)
-
-    @pytest.mark.parametrize(
-        ("file", "text"), [("sso.conf", "name=My outgoing"), ("sso.toml", '[sql]\nname = "My outgoing"\n')]
-    )
-    def test_is_unknown_behind_an_outgoing_connection(self, server1: Server, file: str, text: str) -> None:
-        """Tables that only a running server knows the place of need the URL of their database."""
-        if file == "sso.toml":
-            server1.override(text)
-        else:
-            server1.edit(file, "sql", name="My outgoing")
-
-        with pytest.raises(ConfigError, match=rf"{file}`: \[sql\] name keeps the SSO tables .* `\[sql\] url"):
-            read(server1)
-
-    @pytest.mark.parametrize(
-        "url",
-        ["postgresql://u:S3cr3t-z%40to@host/sso", "$SSO_URL", "zato+secret://zato.sso.url"],
-        ids=["as it is", "in the environment", "in secrets.conf"],
-    )
-    def test_may_be_a_url(self, server1: Server, url: str) -> None:
+    @pytest.mark.parametrize("url", [URL, "$SSO_URL", "zato+secret://zato.sso.url"])
+    def test_url_may_be_a_reference(self, server1: Server, url: str) -> None:
         """The URL replaces the name of the connection and all of `[odb]`."""
-        whole = "postgresql://u:S3cr3t-z%40to@host/sso"
         server1.edit("sso.conf", "sql", name="My outgoing")
-        server1.edit("secrets.conf", "zato", **{"sso.url": server1.seal(whole)})
+        server1.edit("secrets.conf", "zato", **{"sso.url": server1.seal(URL)})
         (server1.repo / "server.conf").write_text("")
         server1.override(f'[sql]\nurl = "{url}"\n')
 
-        assert read(server1, {"SSO_URL": whole}).database == DatabaseConfig(url=whole)
-
-    @pytest.mark.parametrize(("url", "problem"), [('""', "is empty"), ("5", "is not a text")])
-    def test_refuses_a_url_that_is_none(self, server1: Server, url: str, problem: str) -> None:
-        """A URL that is empty or no text is told by its place."""
-        server1.override(f"[sql]\nurl = {url}\n")
-
-        with pytest.raises(ConfigError, match=rf"sso.toml`: \[sql\] url {problem}"):
-            read(server1)
+        assert read(server1, {"SSO_URL": URL}).database == DatabaseConfig(
+            "postgresql", "sso", "host", username="u", password="S3cr3t-z@to"
+        )
 
 
-class TestNothingIsShown:
-    """Neither errors nor `repr` have a secret in them."""
+class TestNoSecretIsShown:
+    """Errors and `repr` hold no secret."""
 
     @pytest.mark.parametrize(
         ("file", "section", "key", "value"),
@@ -232,16 +154,18 @@ class TestNothingIsShown:
             ("sso.conf", "sql", "url", f"{SECRET}, {SECRET}"),
         ],
     )
-    def test_by_errors(self, server1: Server, file: str, section: str, key: str, value: str) -> None:
-        """Whatever is wrong with a value, no error holds it, nor does any that came before."""
+    def test_errors_hold_no_value(
+        self, server1: Server, file: str, section: str, key: str, value: str
+    ) -> None:
+        """Neither does any exception that was raised before."""
         server1.edit(file, section, **{key: value})
 
         with pytest.raises(ConfigError, match=file) as caught:
             read(server1, {"KEY": SECRET})
         assert "S3cr3t" not in exposed(caught.value)
 
-    def test_by_errors_of_text_that_is_none(self, server1: Server) -> None:
-        """A file that is not UTF-8 is not in the error."""
+    def test_decoding_error_holds_no_content(self, server1: Server) -> None:
+        """Python's own exception holds the whole file."""
         with (server1.repo / "secrets.conf").open("ab") as file:
             file.write(b"x=S3cr3t\xff\n")
 
@@ -250,24 +174,25 @@ class TestNothingIsShown:
         assert "S3cr3t" not in exposed(caught.value)
         assert server1.key not in exposed(caught.value)
 
-    def test_by_errors_of_another_servers_key(self, server1: Server) -> None:
-        """Neither the key nor the token it does not fit is in the error."""
+    def test_decryption_error_holds_neither_key_nor_token(self, server1: Server) -> None:
+        """The key is another server's, but a key all the same."""
         key = Fernet.generate_key().decode()
         server1.edit("secrets.conf", "secret_keys", key1=key)
 
-        with pytest.raises(ConfigError) as caught:
+        with pytest.raises(ConfigError, match=r"secrets.conf`: \[zato\] well_known_data can't be") as caught:
             read(server1)
         assert key[:10] not in exposed(caught.value)
         assert "gAAAA" not in exposed(caught.value)
 
-    def test_by_repr(self, server1: Server) -> None:
-        """A server's configuration shows neither its key, nor its passwords, nor the environment."""
+    def test_repr_shows_no_secret(self, server1: Server) -> None:
+        """Neither the key, nor passwords, nor the environment are shown."""
         server1.edit("secrets.conf", "zato", **{"server_conf.odb.password": server1.seal(SECRET)})
         env = {"PASSWORD": SECRET, "Zato_Config_Server_sso__conf_main_site__name": SECRET}
         config = read(server1, env)
         assert config.database.password == SECRET
 
-        for shown in (config, config.database, config.sso, config.secret_key, DatabaseConfig(url=SECRET)):
+        options = DatabaseConfig("sqlite", "x", options={"passphrase": [SECRET]})
+        for shown in (config, config.database, config.settings, config.secret_key, options):
             assert SECRET not in repr(shown)
             assert server1.key not in repr(shown)
         assert "sqlite" in repr(config)

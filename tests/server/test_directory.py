@@ -1,4 +1,4 @@
-"""A server's directory, told from others."""
+"""A server's directory, and the directories that are mistaken for one."""
 
 import os
 from pathlib import Path
@@ -8,11 +8,12 @@ import pytest
 from tests.support.limits import without_privileges
 from zato_sso_reset.errors import NotAServerError, PermissionDeniedError
 from zato_sso_reset.files import MAX_SIZE
-from zato_sso_reset.server.config import find_repo
+from zato_sso_reset.server.directory import find_repo
+from zato_sso_reset.text import printable
 
 
 def make_component(path: Path, info: str | None = '{"component": "SERVER"}') -> Path:
-    """Make as much of a component's directory as tells its kind."""
+    """Create the files of a component's directory that show its kind."""
     (path / "config" / "repo").mkdir(parents=True)
     (path / "config" / "repo" / "secrets.conf").touch()
     if info is not None:
@@ -20,109 +21,104 @@ def make_component(path: Path, info: str | None = '{"component": "SERVER"}') -> 
     return path
 
 
+def error_for(path: Path) -> str:
+    """Return the hint of the error for a path that is not a server's directory."""
+    with pytest.raises(NotAServerError) as caught:
+        find_repo(path)
+    assert caught.value.message == f"No server found at `{printable(str(path))}`."
+    assert caught.value.hint.isprintable()
+    return caught.value.hint
+
+
 class TestFindRepo:
-    """`find_repo`, which tells a server's directory from others."""
+    """`find_repo`."""
 
     @pytest.mark.parametrize(
         "info",
         [
             '{"component": "SERVER", "version": "Zato 3.3"}',
-            None,
-            "",
-            "not JSON",
-            "[]",
-            "{}",
-            "1",
-            '"SERVER"',
-            "\0",
+            *(None, "", "not JSON", "[]", "{}", "1", '"SERVER"', "\0"),
             pytest.param("[" * 100_000, id="nested"),
             pytest.param(" " * (MAX_SIZE + 1), id="large"),
         ],
     )
-    def test_takes_a_directory_with_secrets(self, tmp_path: Path, info: str | None) -> None:
-        """Secrets make a server, unless `.zato-info` can be read and says otherwise."""
+    def test_directory_with_secrets_is_a_server(self, tmp_path: Path, info: str | None) -> None:
+        """It is one unless `.zato-info` can be read and names another component."""
         path = make_component(tmp_path / "server1", info)
 
         assert find_repo(path) == path / "config" / "repo"
 
-    def test_is_not_held_up_by_a_fifo(self, tmp_path: Path) -> None:
-        """A `.zato-info` that nobody writes to is not waited on."""
+    def test_fifo_does_not_block(self, tmp_path: Path) -> None:
+        """Nobody writes to a `.zato-info` that is a FIFO."""
         path = make_component(tmp_path / "server1", None)
         os.mkfifo(path / ".zato-info")
 
         assert find_repo(path) == path / "config" / "repo"
 
-    def test_names_the_servers_inside(self, tmp_path: Path) -> None:
-        """The parent of servers has them named, and none of what is beside them."""
+    def test_servers_inside_are_named(self, tmp_path: Path) -> None:
+        """Other folders are not."""
         env = tmp_path / "env"
         make_component(env / "server2")
-        make_component(env / "server1", None)
+        make_component(env / "ser\x1b", None)
         make_component(env / "scheduler", '{"component": "SCHEDULER"}')
         (env / "load-balancer").mkdir()
 
-        with pytest.raises(NotAServerError) as caught:
-            find_repo(env)
-        message = f"No server found at `{env}`. There are servers inside: `server1`, `server2`."
-        assert str(caught.value) == message
+        assert error_for(env) == r"There are servers inside: `ser\x1b`, `server2`."
 
     @pytest.mark.parametrize("inside", ["config/repo", "config", "logs"])
-    def test_names_the_server_around(
+    def test_server_around_is_named(
         self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, inside: str
     ) -> None:
-        """A folder of a server has the server's own directory named, for a relative path too."""
+        """The path may be relative."""
         path = make_component(tmp_path / "server1")
         (path / "logs").mkdir()
         monkeypatch.chdir(path / inside)
 
         for given_path in (path / inside, Path()):
-            with pytest.raises(NotAServerError, match=f"Did you mean `{path}`\\?"):
-                find_repo(given_path)
+            assert error_for(given_path) == f"Did you mean `{path}`?"
 
     @pytest.mark.parametrize(
         ("component", "shown"),
-        [("SCHEDULER", "scheduler"), ("WEB_ADMIN", "web_admin"), ("\\u001b[31m", r"\\x1b\[31m")],
+        [("SCHEDULER", "scheduler"), ("\\u001b[31m", r"\x1b[31m"), ("A" * 41, "a" * 40 + "...")],
     )
-    def test_names_a_component_of_another_kind(self, tmp_path: Path, component: str, shown: str) -> None:
-        """A scheduler's directory has secrets too, and is named as what it is."""
+    def test_other_component_is_named(self, tmp_path: Path, component: str, shown: str) -> None:
+        """A scheduler's directory has secrets too; a folder inside of it is not a server's."""
         path = make_component(tmp_path / "scheduler", f'{{"component": "{component}"}}')
 
-        with pytest.raises(NotAServerError, match=f"It is a component of another kind: {shown}\\."):
-            find_repo(path)
+        assert error_for(path) == f"It is a component of another kind: {shown}."
+        assert error_for(path / "config") == "It has no `config/repo/secrets.conf`."
 
-    def test_says_that_there_is_nothing_of_a_server(self, tmp_path: Path) -> None:
-        """A directory without secrets is told what it lacks."""
-        (tmp_path / "scheduler" / "config" / "repo").mkdir(parents=True)
-
-        with pytest.raises(NotAServerError, match=r"It has no `config/repo/secrets.conf`"):
-            find_repo(tmp_path / "scheduler")
-
-    def test_says_that_it_is_a_file(self, tmp_path: Path) -> None:
-        """A file, even a server's own, is no directory."""
+    def test_file_is_not_a_directory(self, tmp_path: Path) -> None:
+        """Not even a server's own file."""
         path = make_component(tmp_path / "server1") / "config" / "repo" / "secrets.conf"
 
-        with pytest.raises(
-            NotAServerError, match=r"secrets.conf`. It is a file; give the server's directory"
-        ):
-            find_repo(path)
+        assert error_for(path) == "It is a file; use the server's directory."
 
     @pytest.mark.parametrize(
         ("name", "hint"),
-        [("missing", "There is no such directory"), ("x" * 300, "File name too long"), ("a\x1b", "no such")],
-        ids=["missing", "too long", "control characters"],
+        [
+            ("missing", "There is no such directory."),
+            ("a\x1b", "There is no such directory."),
+            ("server", "There is no such directory. Did you mean `{}`?"),
+            ("x" * 300, "File name too long."),
+        ],
     )
-    def test_says_that_it_is_not_there(self, tmp_path: Path, name: str, hint: str) -> None:
-        """A path that leads nowhere is told, in printable characters."""
-        with pytest.raises(NotAServerError, match=hint) as caught:
-            find_repo(tmp_path / name)
-        assert str(caught.value).isprintable()
+    def test_missing_directory_has_a_suggestion(self, tmp_path: Path, name: str, hint: str) -> None:
+        """The suggestion is a server beside it with a similar name."""
+        make_component(tmp_path / "server1")
 
-    def test_says_that_it_may_not_look(self, tmp_path: Path) -> None:
-        """A directory of somebody else may well be a server's."""
-        outer = tmp_path / "outer"
+        assert error_for(tmp_path / name) == hint.format(tmp_path / "server1")
+
+    def test_forbidden_directory_is_an_error(self, tmp_path: Path) -> None:
+        """It may be a server's."""
+        outer = tmp_path / "out\x1ber"
         path = make_component(outer / "server1")
         outer.chmod(0o000)
         try:
-            with without_privileges(), pytest.raises(PermissionDeniedError, match="may not be looked into"):
+            with without_privileges(), pytest.raises(PermissionDeniedError) as caught:
                 find_repo(path)
         finally:
             outer.chmod(0o700)
+        assert str(caught.value) == (
+            f"`{tmp_path}/out\\x1ber/server1` may not be read. Run as the server's own user."
+        )

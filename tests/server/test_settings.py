@@ -1,160 +1,161 @@
-"""`sso.conf` and what overrides it: `sso.toml` and the environment."""
+"""Settings from several sources."""
 
-from collections.abc import Callable, Mapping
+import os
 from pathlib import Path
 
 import pytest
-from hypothesis import HealthCheck, given, settings
-from hypothesis import strategies as st
 
-from tests.server.conftest import exposed
+from tests.support.limits import in_no_directory
+from tests.support.settings import read_settings
+from zato_sso_reset.domain.settings import Setting
 from zato_sso_reset.errors import ConfigError
-from zato_sso_reset.server.config import SSOSettings
-from zato_sso_reset.server.ini import ValueResolver
-from zato_sso_reset.server.toml import OVERRIDES
+from zato_sso_reset.server.settings import Environment, conf_settings, override_settings
+
+VARIABLE = "Zato_Config_Unknown_sso__conf_password_expiry"
 
 
-@pytest.fixture
-def settings_of(tmp_path: Path) -> Callable[..., SSOSettings]:
-    """Read the settings of a server with this `sso.toml`."""
-    (tmp_path / "sso.conf").write_text(
-        "[password]\nexpiry=730\nmin_length=8\n[main]\nencrypt_password=True\n"
-    )
+class TestLayers:
+    """`LayeredSettings`."""
 
-    def make(toml: str, env: Mapping[str, str] | None = None) -> SSOSettings:
-        (tmp_path / "sso.toml").write_bytes(toml.encode())
-        return SSOSettings(tmp_path, ValueResolver(env or {}, pytest.fail, lambda group, key: group + key))
+    def test_first_source_with_the_key_wins(self, tmp_path: Path) -> None:
+        """`sso.toml` overrides `sso.conf` key by key, and the environment both."""
+        conf, toml = "[password]\nexpiry=730\nmin_length=8\n", "[password]\nexpiry = 90\nmax_length = 64\n"
+        sso = read_settings(tmp_path, conf, toml)
 
-    return make
-
-
-class TestSSOSettings:
-    """`sso.conf`, overridden by `sso.toml` and the environment."""
-
-    def test_overrides_key_by_key(self, settings_of: Callable[..., SSOSettings]) -> None:
-        """What `sso.toml` says stands above `sso.conf`; what it does not say stays, and both are named."""
-        sso = settings_of("[password]\nexpiry = 90\nmax_length = 64\n")
-
-        assert sso.get("password", "expiry").integer(1) == 90
-        assert sso.get("password", "expiry").source.endswith("sso.toml`: [password] expiry")
-        assert sso.get("password", "max_length").integer(1) == 64
-        assert sso.get("password", "min_length").integer(1) == 8
-        assert sso.get("password", "min_length").source.endswith("sso.conf`: [password] min_length")
-
-    def test_environment_overrides_both(self, settings_of: Callable[..., SSOSettings]) -> None:
-        """A variable stands above `sso.toml`."""
-        sso = settings_of(
-            "[password]\nexpiry = 90\n", {"Zato_Config_Unknown_sso__conf_password_expiry": "10"}
+        assert sso.get("password", "expiry") == Setting(90, f"`{tmp_path}/sso.toml`: [password] expiry")
+        assert sso.get("password", "max_length").value == 64
+        assert sso.get("password", "min_length") == Setting(
+            "8", f"`{tmp_path}/sso.conf`: [password] min_length"
         )
+        assert read_settings(tmp_path, conf, toml, {VARIABLE: "10"}).get("password", "expiry").value == "10"
 
-        assert sso.get("password", "expiry").integer(1) == 10
-
-    @pytest.mark.parametrize("toml", ["", "# nothing\n", "[password]\n"])
-    def test_may_override_nothing(self, settings_of: Callable[..., SSOSettings], toml: str) -> None:
-        """An empty file, or an empty section, changes nothing."""
-        assert settings_of(toml).get("password", "expiry").integer(1) == 730
-
-    def test_says_what_is_missing(self, settings_of: Callable[..., SSOSettings]) -> None:
-        """A setting of neither file is None, or named where it has to be."""
-        sso = settings_of("[password]\nexpiry = 90\n")
+    def test_missing_setting_is_none_or_an_error(self, tmp_path: Path) -> None:
+        """The error names file, section and key."""
+        sso = read_settings(tmp_path, "[password]\nexpiry = 90\n")
 
         assert sso.find("hash_secret", "rounds") is None
-        with pytest.raises(ConfigError, match=r"sso.conf` has no \[hash_secret\] rounds. Add it"):
-            sso.get("hash_secret", "rounds")
-
-    def test_keeps_the_kinds_of_toml(self, settings_of: Callable[..., SSOSettings]) -> None:
-        """Booleans, numbers and multi-line texts of TOML are what they are, `$NAME` is followed."""
-        sso = settings_of(
-            "main = {encrypt_password = false}\n"
-            'password.reject_list = """\nqwerty\nletmein\n"""\n'
-            'sql.url = "$URL"\nsql.name = "zato+secret://a.b"\n',
-            {"URL": "sqlite:///x"},
-        )
-
-        assert sso.get("main", "encrypt_password").boolean() is False
-        assert sso.get("password", "reject_list").text() == "qwerty\nletmein\n"
-        assert sso.get("sql", "url").text() == "sqlite:///x"
-        assert sso.get("sql", "name").text() == "ab"
-
-    @pytest.mark.parametrize(
-        ("toml", "message"),
-        [
-            ("[pasword]\nexpiry = 1\n", "an unknown section: pasword. Did you mean password?"),
-            ("[hash]\n", "an unknown section: hash. Did you mean hash_secret?"),
-            ("expiry = 90\n", "an unknown section: expiry. Did you mean "),
-            ('["a\\u001b"]\n', r"an unknown section: a\x1b. Did you mean "),
-            (
-                "[password]\nexpire = 1\n",
-                "an unknown key: [password] expire. Did you mean [password] expiry?",
-            ),
-            ("[sql]\nnames = 1\n", "an unknown key: [sql] names. Did you mean [sql] name?"),
-            ("[sql]\nzzz = 1\n", "an unknown key: [sql] zzz. Did you mean [sql] "),
-        ],
-    )
-    def test_names_the_nearest_known(
-        self, settings_of: Callable[..., SSOSettings], toml: str, message: str
-    ) -> None:
-        """A section or key that there is not is told, with the nearest that there is."""
         with pytest.raises(ConfigError) as caught:
-            settings_of(toml)
-        assert f"sso.toml` has {message}" in str(caught.value)
+            sso.get("hash_secret", "rounds")
+        assert str(caught.value) == f"`{tmp_path}/sso.conf` has no [hash_secret] rounds. Add it."
 
-    @pytest.mark.parametrize("toml", ["password = 90\n", "[[password]]\n", 'sql = "S3cr3t"\n'])
-    def test_asks_for_sections(self, settings_of: Callable[..., SSOSettings], toml: str) -> None:
-        """A value where a section belongs is told, without the value."""
-        with pytest.raises(ConfigError, match=r"sso.toml`: `\w+` is not a section. Write \[") as caught:
-            settings_of(toml)
-        assert "S3cr3t" not in exposed(caught.value)
+    def test_overrides_do_not_need_a_file(self, tmp_path: Path) -> None:
+        """`override_settings` reads the environment and `sso.toml`, but not `sso.conf`."""
+        name = "Zato_Config_Unknown_sso__conf_audit_syslog"
+        (tmp_path / "sso.conf").write_text("[audit]\nsyslog=ignored\n")
+
+        assert override_settings(tmp_path, {}, "{}{}".format).find("audit", "syslog") is None
+        (tmp_path / "sso.toml").write_text('[audit]\nsyslog = "zato+secret://a.b"\n')
+        for env, value in (({}, "ab"), ({name: "$X", "X": "1"}, "1")):
+            setting = override_settings(tmp_path, env, "{}{}".format).find("audit", "syslog")
+            assert setting
+            assert setting.value == value
+
+    def test_repr_shows_no_value(self, tmp_path: Path) -> None:
+        """Neither the environment nor a file's content is shown."""
+        sso = read_settings(tmp_path, "[main]\nkey=S3cr3t\n", env={**os.environ, "PASSWORD": "S3cr3t"})
+
+        assert "S3cr3t" not in repr(sso)
+
+
+class TestReferences:
+    """Values that refer to the environment or to a secret."""
 
     @pytest.mark.parametrize(
-        ("toml", "position"),
+        ("value", "env", "resolved"),
         [
-            ("[password]\nexpiry = S3cr3t\n", "line 2, column 10"),
-            ('[sql]\nurl = "S3cr3t\n', "line 2, column 14"),
-            ("S3cr3t", "line 1, column 7"),
-            ("[sql]\nurl = 1\n\n  url = 'S3cr3t'\n", "line 4, column 17"),
-            ("[main]\nencrypt_password = True # S3cr3t\n", "line 2, column 20"),
+            ("$", {"": "ignored"}, "$"),
+            ("$$NAME", {"NAME": "ignored", "$NAME": "ignored"}, "$$NAME"),
+            ("in$NAME", {"NAME": "ignored"}, "in$NAME"),
+            ("zato+secret://", {}, "zato+secret://"),
+            ("zato+secret://zato", {}, "zato+secret://zato"),
+            ("$NAME", {"NAME": "from env"}, "from env"),
+            ("$name", {"NAME": "from env"}, "from env"),
+            ("$name", {"name": "exact", "NAME": "upper"}, "exact"),
+            ('"$NAME "', {"NAME": "from env"}, "from env"),
+            ("$NAME", {"NAME": ""}, ""),
+            ("$NAME", {"NAME": "$OTHER", "OTHER": "ignored"}, "$OTHER"),
+            ("$NAME", {"NAME": "zato+secret://zato.a.b.c"}, "zato: a.b.c"),
+            ("zato+secret://zato.a.b.c", {}, "zato: a.b.c"),
+            ("$NAME, b", {"NAME": "ignored"}, ["$NAME", "b"]),
         ],
     )
-    def test_names_line_and_column(
-        self, settings_of: Callable[..., SSOSettings], toml: str, position: str
+    def test_references_are_resolved_once(
+        self,
+        tmp_path: Path,
+        logged: pytest.LogCaptureFixture,
+        value: str,
+        env: dict[str, str],
+        resolved: object,
     ) -> None:
-        """Malformed TOML is told by its place, never by its content."""
-        with pytest.raises(ConfigError, match=f"sso.toml`, {position}: this is not TOML") as caught:
-            settings_of(toml)
-        assert "S3cr3t" not in exposed(caught.value)
+        """A variable is looked up as written, then in upper case; it may refer to a secret."""
+        variable = "Zato_Config_Unknown_sso__conf_main_key"
+
+        assert read_settings(tmp_path, f"[main]\nkey={value}\n", env=env).get("main", "key").value == resolved
+        if '"' not in value and "," not in value:
+            assert read_settings(tmp_path, env={**env, variable: value}).get("main", "key").value == resolved
+        assert not logged.records
+
+    @pytest.mark.parametrize("value", ["$ecretPassw0rd", "$ecret-Pässw0rd"])
+    def test_unset_variable_is_used_as_written(
+        self, tmp_path: Path, logged: pytest.LogCaptureFixture, value: str
+    ) -> None:
+        """A warning names the setting, but not the value, which may be a password."""
+        assert read_settings(tmp_path, f"[main]\nkey={value}\n").get("main", "key").value == value
+        [record] = logged.records
+        assert record.levelname == "WARNING"
+        assert record.getMessage() == (
+            f"`{tmp_path}/sso.conf`: [main] key names an environment variable that is not set; "
+            "the value is used as written."
+        )
+
+
+class TestEnvironment:
+    """Environment variables that override a file."""
 
     @pytest.mark.parametrize(
-        "value",
-        ["9" * 5000, "[" * 5000, "{a=" * 5000, f"1\n{'.'.join('a' * 5000)} = 1"],
-        ids=["digits", "arrays", "tables", "a dotted key"],
+        ("directory", "file", "names"),
+        [
+            ("server1", "sso.conf", ["Server_sso__conf", "Unknown_sso__conf"]),
+            ("SERVER1", "sso.conf", ["Server_sso__conf", "Unknown_sso__conf"]),
+            ("prod1", "server.conf", ["Server_server__conf"]),
+            ("scheduler", "sso.conf", ["Scheduler_sso__conf", "Unknown_sso__conf"]),
+            ("scheduler", "server.conf", ["Server_server__conf"]),
+            ("web-admin", "sso.conf", ["Dashboard_sso__conf", "Unknown_sso__conf"]),
+            ("dashboard", "sso.conf", ["Dashboard_sso__conf", "Unknown_sso__conf"]),
+            ("user-conf", "sso.conf", ["User_Config_sso__conf", "Unknown_sso__conf"]),
+            ("prod1", "sso.conf", ["Unknown_sso__conf"]),
+            ("prod1", "a-b.conf", ["Unknown_a__b__conf"]),
+        ],
     )
-    def test_refuses_what_is_too_much_for_the_parser(
-        self, settings_of: Callable[..., SSOSettings], value: str
+    @pytest.mark.parametrize("text", ["key=in the file", "other=present"])
+    def test_variable_overrides_the_file(
+        self, tmp_path: Path, directory: str, file: str, names: list[str], text: str
     ) -> None:
-        """Endless numbers and nesting are mistakes of the configuration too."""
-        with pytest.raises(ConfigError, match=r"sso.toml`"):
-            settings_of(f"[password]\nexpiry = {value}\n")
+        """The component is that of the path or of the bare file name, even if the file lacks the key."""
+        path = tmp_path / directory / file
+        path.parent.mkdir()
+        path.write_text(f"[main]\n{text}\n")
 
-    @settings(deadline=None, max_examples=200, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    @given(
-        st.text("[]{}=#\"'.,\n passwordexpiry019eE+-_:\\\r\0é")
-        | st.text()
-        | st.builds(
-            "[{}]\n{} = {}".format,
-            st.sampled_from(sorted(OVERRIDES)),
-            st.sampled_from(sorted(key for keys in OVERRIDES.values() for key in keys)),
-            st.text("0123456789abcdefx_.-+:TZ\"'[]{}, eE"),
-        )
-    )
-    def test_takes_any_text_or_is_a_mistake_of_the_configuration(
-        self, settings_of: Callable[..., SSOSettings], toml: str
+        for name in names:
+            variable = f"Zato_Config_{name}_main_key"
+            setting = conf_settings(path, {variable: "from env"}, "{}{}".format).get("main", "key")
+            assert setting == Setting("from env", f"environment variable `{variable}`")
+
+    def test_dots_and_dashes_are_two_underscores(self) -> None:
+        """An environment variable can't have them; an empty one overrides nothing."""
+        name = "Zato_Config_Unknown_sso__conf_a__b_c__d__e"
+
+        for value, expected in (("x", Setting("x", f"environment variable `{name}`")), ("", None)):
+            assert Environment(Path("sso.conf"), {name: value}).find("a-b", "c.d-e") == expected
+
+    def test_relative_path_has_the_component_of_the_current_directory(
+        self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """Whatever `sso.toml` holds, each known setting can be asked for, or the file is named."""
-        try:
-            sso = settings_of(toml)
-            for section, keys in OVERRIDES.items():
-                for setting in filter(None, (sso.find(section, key) for key in keys)):
-                    setting.integer(0)
-        except ConfigError as error:
-            assert "sso." in str(error)  # noqa: PT017 both outcomes are right
+        """A server's own directory may be the current one; a directory that was removed is no error."""
+        (tmp_path / "server1").mkdir()
+        monkeypatch.chdir(tmp_path / "server1")
+        environment = Environment(Path("sso.conf"), {"Zato_Config_Server_sso__conf_main_key": "x"})
+
+        assert environment.find("main", "key")
+        with in_no_directory(monkeypatch):
+            assert environment.find("main", "key") is None

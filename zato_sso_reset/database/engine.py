@@ -142,7 +142,8 @@ def _server_url(config: DatabaseConfig) -> URL:
         config.host,
         config.port,
         config.database,
-        {name: tuple(values) for name, values in config.options.items()},
+        # SQLAlchemy passes a sequence on as it is, and few options can be one.
+        {name: each[0] if len(each) == 1 else tuple(each) for name, each in config.options.items()},
     )
 
 
@@ -220,7 +221,7 @@ def _check_file(path: Path, *, read_only: bool) -> None:
             raise DatabaseUnavailableError(f"{name} is not a file.", "Correct db_name.")
     except (FileNotFoundError, NotADirectoryError):
         raise DatabaseUnavailableError(
-            f"{name} is missing; it was not created.", "Correct the path in the configuration."
+            f"{name} is missing; it was not created.", "Correct db_name."
         ) from None
     except PermissionError:
         raise DatabaseDeniedError(f"{name} may not be accessed.", "Run as the server's own user.") from None
@@ -229,6 +230,4 @@ def _check_file(path: Path, *, read_only: bool) -> None:
         raise DatabaseUnavailableError(f"{name} can't be accessed: {reason}.", "Correct db_name.") from None
     if not os.access(path, os.R_OK if read_only else os.R_OK | os.W_OK, effective_ids=True):
         action = "read" if read_only else "changed"
-        raise DatabaseDeniedError(
-            f"{name} may not be {action} by this user.", "Run as the server's own user."
-        )
+        raise DatabaseDeniedError(f"{name} may not be {action}.", "Run as the server's own user.")

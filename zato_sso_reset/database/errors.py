@@ -14,24 +14,12 @@ from zato_sso_reset.errors import (
 _Meaning = tuple[type[DatabaseError], str, str]
 
 _BUSY = DatabaseBusyError, "is locked by another process", "Try again."
-_DENIED = (
-    DatabaseDeniedError,
-    "may not be changed by this user",
-    "Grant the privilege, or use another user.",
-)
+_DENIED = DatabaseDeniedError, "may not be changed by this user", "Grant the privilege, or use another user."
 _LOGIN = DatabaseDeniedError, "refuses the user or password", "Correct the server's configuration."
 _UNREACHABLE = DatabaseUnavailableError, "can't be reached", "Check that it runs, and its address."
 _NOT_FOUND = DatabaseUnavailableError, "does not exist", "Correct its name in the server's configuration."
-_NO_TABLE = (
-    DatabaseUnavailableError,
-    "has no zato_sso_user table like Zato's",
-    "Check that it is the right database.",
-)
-_NOT_SQLITE = (
-    DatabaseUnavailableError,
-    "is damaged or not a SQLite file",
-    "Correct db_name, or restore the file.",
-)
+_NO_TABLE = DatabaseUnavailableError, "has no zato_sso_user table like Zato's", "Is it the right database?"
+_NOT_SQLITE = DatabaseUnavailableError, "is damaged or not a SQLite file", "Correct db_name, or restore it."
 _DISK = DatabaseUnavailableError, "can't be written to: the disk is full or fails", "Free some space."
 _NO_TLS = DatabaseUnavailableError, "does not offer the TLS that [sql] url requires", "Enable TLS there."
 _OTHER = DatabaseUnavailableError, "can't be used", "Look into the database's own log."

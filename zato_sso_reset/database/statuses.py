@@ -85,17 +85,10 @@ class StatusRepository:
 
     def find(self, ids: Sequence[int], *, until: datetime | None, has_totp: bool) -> list[StoredStatus]:
         """Return the statuses of these users that still exist, by expiry."""
-        query = select(
-            users.c.password,
-            users.c.id,
-            users.c.username,
-            users.c.approval_status,
-            users.c.is_locked,
-            users.c.password_must_change,
+        query = select(  # in the order of the fields of `StoredStatus`
+            *users.c["password", "id", "username", "approval_status", "is_locked", "password_must_change"],
             users.c.is_totp_enabled if has_totp else null(),
-            users.c.sign_up_time,
-            users.c.password_last_set,
-            users.c.password_expiry,
+            *users.c["sign_up_time", "password_last_set", "password_expiry"],
         ).where(users.c.id.in_(list(ids)))
         rows = self._connection.execute(_by_expiry(query, until))
         return [StoredStatus(stored_text(password), *columns) for password, *columns in rows]

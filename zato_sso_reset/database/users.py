@@ -151,31 +151,15 @@ class UserRepository:
             )
 
 
-_USERS: Select[Any] = select(
-    users.c.id,
-    users.c.user_id,
-    users.c.username,
-    users.c.approval_status,
-    users.c.is_locked,
-    users.c.password_must_change,
-    users.c.is_super_user,
-    users.c.password_last_set,
-    users.c.password,
+_USERS: Select[Any] = select(  # in the order of the fields of `User`
+    *users.c["password", "id", "user_id", "username", "approval_status", "is_locked"],
+    *users.c["password_must_change", "is_super_user", "password_last_set"],
 )
 
 
 def _user(row: Row[Any]) -> User:
-    return User(
-        row.id,
-        row.user_id,
-        row.username,
-        row.approval_status,
-        row.is_locked,
-        row.password_must_change,
-        row.is_super_user,
-        row.password_last_set,
-        stored_text(row.password),
-    )
+    password, *columns = tuple(row)
+    return User(stored_text(password), *columns)
 
 
 def _columns(new: NewPassword) -> dict[str, object]:

@@ -34,16 +34,11 @@ class Access:
             found.append("The user is locked and can't log in. Use --unlock to unlock the account.")
         if self.is_totp_enabled and not changes.disable_totp:
             found.append("TOTP is on: the password alone does not log in. Use --disable-totp to turn it off.")
-        if not changes.revoke_access:
-            if self.open_sessions:
-                found.append(
-                    f"{self.open_sessions} open session(s) stay open. Use --revoke-access to end them."
-                )
-            if self.pending_links:
-                found.append(
-                    f"{self.pending_links} password-reset link(s) still work. "
-                    "Use --revoke-access to invalidate them."
-                )
+        if self.open_sessions and not changes.revoke_access:
+            found.append(f"{self.open_sessions} open session(s) stay open. Use --revoke-access to end them.")
+        if self.pending_links and not changes.revoke_access:
+            links = f"{self.pending_links} password-reset link(s) still work."
+            found.append(f"{links} Use --revoke-access to invalidate them.")
         if self.linked_accounts:
             found.append(f"{self.linked_accounts} linked account(s) can log in without this password.")
         return found

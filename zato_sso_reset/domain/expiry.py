@@ -51,9 +51,7 @@ class ExpiryPolicy:
             InvalidValueError: the option leads beyond the year 9999.
             ConfigError: the server's setting does.
         """
-        try:
+        with suppress(OverflowError):
             return now + timedelta(days=self.days)
-        except OverflowError:
-            pass
         error = InvalidValueError if self.from_option else ConfigError
         raise error(f"The expiry from {self.source} is beyond the year 9999.", "Use fewer days.")

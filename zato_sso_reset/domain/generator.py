@@ -29,7 +29,7 @@ class PasswordGenerator:
             PasswordRefusedError: the policy refused `ATTEMPTS` passwords in a row.
         """
         for _ in range(ATTEMPTS):
-            password = urlsafe_b64encode(self.random_bytes(PASSWORD_BYTES)).decode("ascii")
+            password = urlsafe_b64encode(self.random_bytes(PASSWORD_BYTES)).decode()
             refusal = self.policy.refusal(password)
             if refusal is None:
                 return password

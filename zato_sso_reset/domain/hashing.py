@@ -8,7 +8,7 @@ from base64 import b64decode, b64encode
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import ClassVar, Protocol
+from typing import ClassVar, TypeAlias
 
 from zato_sso_reset.domain.settings import Settings
 from zato_sso_reset.errors import ConfigError
@@ -27,20 +27,6 @@ _ARGON2ID = re.compile(
 )
 
 
-class PasswordHasher(Protocol):
-    """Hashes passwords with one scheme; a hash is ASCII text that includes scheme and parameters."""
-
-    scheme: ClassVar[str]
-    """The name of the scheme in `sso.toml`."""
-
-    @property
-    def costs(self) -> Mapping[str, int]:
-        """The cost parameters of a hash, by their keys in `sso.toml`."""
-
-    def hash(self, password: str) -> str:
-        """Return a hash of `password`, encoded as UTF-8, with a new random salt."""
-
-
 @dataclass(frozen=True)
 class Pbkdf2Sha512Hasher:
     """PBKDF2-HMAC-SHA512 in passlib's format; the only scheme that a stock Zato server verifies.
@@ -49,21 +35,21 @@ class Pbkdf2Sha512Hasher:
     120,000 and 64.
     """
 
-    scheme: ClassVar = "pbkdf2_sha512"
+    scheme: ClassVar[str] = "pbkdf2_sha512"
     rounds: int
     salt_size: int = 64
     random_bytes: Callable[[int], bytes] = os.urandom
 
     @property
     def costs(self) -> Mapping[str, int]:
-        """The rounds."""
+        """The cost parameters of a hash, by their keys in `sso.toml`."""
         return {"rounds": self.rounds}
 
     def __str__(self) -> str:
         return f"PBKDF2-SHA512, {self.rounds} rounds, {self.salt_size} bytes of salt"
 
     def hash(self, password: str) -> str:
-        """Return `$pbkdf2-sha512$ROUNDS$SALT$CHECKSUM`, with a checksum of 64 bytes."""
+        """Return `$pbkdf2-sha512$ROUNDS$SALT$CHECKSUM`, with a new salt and a checksum of 64 bytes."""
         salt = self.random_bytes(self.salt_size)
         checksum = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, self.rounds)
         return f"$pbkdf2-sha512${self.rounds}${_ab64encode(salt)}${_ab64encode(checksum)}"
@@ -73,7 +59,7 @@ class Pbkdf2Sha512Hasher:
 class Argon2idHasher:
     """Argon2id; the defaults are RFC 9106's second recommended option. `memory_cost` is in KiB."""
 
-    scheme: ClassVar = "argon2id"
+    scheme: ClassVar[str] = "argon2id"
     time_cost: int = 3
     memory_cost: int = 65536
     parallelism: int = 4
@@ -81,17 +67,13 @@ class Argon2idHasher:
     @property
     def costs(self) -> Mapping[str, int]:
         """Memory in KiB, passes and lanes, in the order of the hash format."""
-        return {
-            "memory_cost": self.memory_cost,
-            "time_cost": self.time_cost,
-            "parallelism": self.parallelism,
-        }
+        return {"memory_cost": self.memory_cost, "time_cost": self.time_cost, "parallelism": self.parallelism}
 
     def __str__(self) -> str:
         return f"Argon2id, t={self.time_cost}, m={self.memory_cost} KiB, p={self.parallelism}"
 
     def hash(self, password: str) -> str:
-        """Return `$argon2id$v=19$m=...,t=...,p=...$SALT$TAG`, with a salt of 16 bytes and a tag of 32.
+        """Return `$argon2id$v=19$m=...,t=...,p=...$SALT$TAG`, with a new salt of 16 bytes.
 
         Raises:
             ConfigError: there is not enough memory.
@@ -102,6 +84,10 @@ class Argon2idHasher:
         with suppress(HashingError):
             return Argon2(self.time_cost, self.memory_cost, self.parallelism).hash(password)
         raise ConfigError(f"Not enough memory for [hash_secret] memory_cost={self.memory_cost}.", "Lower it.")
+
+
+PasswordHasher: TypeAlias = Pbkdf2Sha512Hasher | Argon2idHasher
+"""Hashes passwords with one scheme; a hash is ASCII text that includes scheme and parameters."""
 
 
 def verify(password: str, hashed: str) -> bool:
@@ -145,8 +131,8 @@ def configured_hasher(settings: Settings) -> PasswordHasher:
         ConfigError: the scheme is unknown, or one of its parameters is missing or out of range.
     """
     scheme = settings.find("hash_secret", "scheme")
-    pinned = "pbkdf2_sha512" if settings.find("hash_secret", "rounds") else "argon2id"
-    name = scheme.text() if scheme else pinned
+    is_pinned = settings.find("hash_secret", "rounds") is not None
+    name = scheme.text() if scheme else ("pbkdf2_sha512" if is_pinned else "argon2id")
     if name == "pbkdf2_sha512":
         return Pbkdf2Sha512Hasher(
             # passlib, with which a stock Zato verifies, accepts at most 1024 bytes of salt.
@@ -177,7 +163,7 @@ def _parameter(settings: Settings, key: str, default: int, minimum: int, maximum
 
 
 def _ab64encode(data: bytes) -> str:
-    return b64encode(data, b"./").rstrip(b"=").decode("ascii")
+    return b64encode(data, b"./").rstrip(b"=").decode()
 
 
 def _ab64decode(text: str) -> bytes:

@@ -29,11 +29,12 @@ class PasswordPolicy:
         """
         complexity = settings.find("password", "min_complexity")
         reject_list = settings.find("password", "reject_list")
+        words = reject_list.text().lower().splitlines() if reject_list else []
         return cls(
             min_length=settings.get("password", "min_length").integer(0),
             max_length=settings.get("password", "max_length").integer(1),
             min_complexity=complexity.integer(0, 4) if complexity else STOCK_MIN_COMPLEXITY,
-            reject_list=_lines(reject_list.text().lower()) if reject_list else (),
+            reject_list=tuple(word.strip() for word in words if word.strip()),
         )
 
     def refusal(self, password: str) -> str | None:
@@ -50,7 +51,3 @@ class PasswordPolicy:
             if zxcvbn(password[:MAX_SCORED])["score"] < self.min_complexity:
                 return f"its zxcvbn score is below min_complexity={self.min_complexity}"
         return None
-
-
-def _lines(text: str) -> tuple[str, ...]:
-    return tuple(line.strip() for line in text.splitlines() if line.strip())

@@ -24,7 +24,7 @@ class Setting:
         # No number in any range has more than ten digits: a longer text is never converted.
         if isinstance(number, str) and re.fullmatch("[0-9]{1,10}", number):
             number = int(number)
-        if isinstance(number, int) and not isinstance(number, bool) and minimum <= number <= maximum:
+        if type(number) is int and minimum <= number <= maximum:
             return number
         raise ConfigError(f"{self.source} is not a whole number from {minimum} to {maximum}.", "Correct it.")
 
@@ -38,25 +38,17 @@ class Setting:
             raise ConfigError(f"{self.source} is neither True nor False.", "Correct it.")
         return str(self.value) == "True"
 
-    def text(self) -> str:
+    def text(self, *, required: bool = False) -> str:
         """Return the value as text.
 
         Raises:
-            ConfigError: it is a list, because it contains a comma and is not quoted.
+            ConfigError: it is a list, because of an unquoted comma; or it is empty, but `required`.
         """
         if not isinstance(self.value, str):
             raise ConfigError(f"{self.source} is not text.", "Quote the value.")
-        return self.value
-
-    def required_text(self) -> str:
-        """Return the value as text that is not empty.
-
-        Raises:
-            ConfigError: it is a list, or empty.
-        """
-        if not self.text():
+        if required and not self.value:
             raise ConfigError(f"{self.source} is empty.", "Set a value.")
-        return self.text()
+        return self.value
 
 
 class Settings(Protocol):

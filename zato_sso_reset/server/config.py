@@ -61,7 +61,7 @@ def _refuse_secret(_group: str, _key: str) -> str:
 
 
 def _read_secret_key(secrets: Settings, stdin: TextIO | None) -> SecretKey:
-    key = secrets.get("secret_keys", "key1").required_text().strip()
+    key = secrets.get("secret_keys", "key1").text(required=True).strip()
     if key == "zato+stdin:///":
         key = _first_line(stdin)
         if not key:

@@ -48,7 +48,7 @@ def read_database_config(sso: Settings, server: Settings) -> DatabaseConfig:
         ConfigError: a setting is missing or malformed, or `[sql] name` refers to an outgoing connection.
     """
     if url := sso.find("sql", "url"):
-        return _parse_url(url.required_text())
+        return _parse_url(url.text(required=True))
     name = sso.find("sql", "name")
     if name and name.text():
         raise ConfigError(
@@ -63,8 +63,8 @@ def read_database_config(sso: Settings, server: Settings) -> DatabaseConfig:
 
     port = server.find("odb", "port")
     return DatabaseConfig(
-        engine=server.get("odb", "engine").required_text(),
-        database=server.get("odb", "db_name").required_text(),
+        engine=server.get("odb", "engine").text(required=True),
+        database=server.get("odb", "db_name").text(required=True),
         host=text("host"),
         port=port.integer(1, 65535) if port and port.value else None,
         username=text("username"),

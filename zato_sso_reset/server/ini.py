@@ -1,8 +1,6 @@
 """INI files in ConfigObj's dialect."""
 
-from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
 
 from zato_sso_reset.domain.settings import Setting
 from zato_sso_reset.errors import ConfigError
@@ -20,8 +18,18 @@ class IniFile:
             ConfigError: it is missing or malformed.
             PermissionDeniedError: it may not be read.
         """
+        from configobj import ConfigObj, ConfigObjError
+
         self._shown = f"`{printable(str(path))}`"
-        self._sections = self._parse(read_text(path))
+        try:
+            self._sections = ConfigObj(read_text(path).splitlines(), raise_errors=True)
+        except ConfigObjError as error:
+            line = error.line_number
+        else:
+            return
+        # ConfigObj's own errors quote the line, which may be a secret.
+        problem = "not a `key=value` line, or a duplicate one"
+        raise ConfigError(f"{self._shown}, line {line}: {problem}.", "Correct it.")
 
     def find(self, section: str, key: str) -> Setting | None:
         """Return a value, or None if the file does not have it.
@@ -40,15 +48,3 @@ class IniFile:
             pass
         # ConfigObj's own errors quote the value, which may be a secret.
         raise ConfigError(f"{source} refers to a name that the file does not have.", "Correct it.")
-
-    def _parse(self, text: str) -> Mapping[str, Any]:
-        from configobj import ConfigObj, ConfigObjError
-
-        try:
-            return ConfigObj(text.splitlines(), raise_errors=True)  # type: ignore[no-any-return]
-        except ConfigObjError as error:
-            line = error.line_number
-        # ConfigObj's own errors quote the line, which may be a secret.
-        raise ConfigError(
-            f"{self._shown}, line {line}: not a `key=value` line, or a duplicate one.", "Correct it."
-        )

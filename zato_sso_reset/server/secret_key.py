@@ -32,11 +32,11 @@ class SecretKey:
         """Return the text of a new key."""
         from cryptography.fernet import Fernet
 
-        return Fernet.generate_key().decode("ascii")
+        return Fernet.generate_key().decode()
 
     def seal(self, text: str) -> str:
         """Return `text` encrypted, as an ASCII token."""
-        return self._fernet.encrypt(text.encode()).decode("ascii")
+        return self._fernet.encrypt(text.encode()).decode()
 
     def unseal(self, token: str, source: str) -> str:
         """Return the text of a token that comes from `source`.

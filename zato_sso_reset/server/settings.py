@@ -6,7 +6,6 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from logging import getLogger
 from pathlib import Path
-from typing import Protocol
 
 from zato_sso_reset.domain.settings import Setting
 from zato_sso_reset.errors import ConfigError
@@ -17,13 +16,6 @@ from zato_sso_reset.text import printable
 logger = getLogger(__name__)
 
 _SECRET = re.compile(r"zato\+secret://([^.]+)\.(.+)")
-
-
-class Source(Protocol):
-    """One source of values."""
-
-    def find(self, section: str, key: str) -> Setting | None:
-        """Return a value as it is written, or None if the source does not have it."""
 
 
 @dataclass(frozen=True)
@@ -56,7 +48,7 @@ class LayeredSettings:
     """
 
     path: Path
-    sources: tuple[Source, ...]
+    sources: tuple[Environment | TomlFile | IniFile, ...]
     env: Mapping[str, str] = field(repr=False)
     secret: Callable[[str, str], str]
 
@@ -66,10 +58,9 @@ class LayeredSettings:
         Raises:
             ConfigError: no source has it.
         """
-        setting = self.find(section, key)
-        if setting is None:
-            raise ConfigError(f"`{printable(str(self.path))}` has no [{section}] {key}.", "Add it.")
-        return setting
+        if setting := self.find(section, key):
+            return setting
+        raise ConfigError(f"`{printable(str(self.path))}` has no [{section}] {key}.", "Add it.")
 
     def find(self, section: str, key: str) -> Setting | None:
         """Return a setting, or None if no source has it."""

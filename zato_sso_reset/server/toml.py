@@ -40,11 +40,7 @@ class TomlFile:
         return None
 
     def check(self) -> None:
-        """Read the file now.
-
-        Raises:
-            ConfigError, PermissionDeniedError: as `find`.
-        """
+        """Read the file now; it raises the errors of `find`."""
         _ = self._sections
 
     @cached_property
