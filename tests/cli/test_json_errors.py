@@ -72,7 +72,7 @@ class TestErrors:
                 "There is no such directory.",
             ),
             (no_password_is_taken, ("PATH", "user1"), 21, "shorter than min_length=99.", "Relax [password]"),
-            (no_database, ("PATH", "user1"), 69, "is missing; it was not created.", "Correct the path"),
+            (no_database, ("PATH", "user1"), 69, "is missing; it was not created.", "Correct db_name"),
             (file_is_there, ("PATH", "user1", "--output-file", "out"), 73, "already exists.", "Use another"),
             (no_expiry, ("PATH", "user1"), 78, "[password] expiry is not a whole number", "Correct it."),
         ],

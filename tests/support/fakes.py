@@ -18,7 +18,17 @@ SOMEBODY_ELSES = "somebody else's password"
 
 def fake_user(number: int, **columns: Any) -> User:
     """Return `user<number>`, approved, with the stored password `old`."""
-    user = User(number, f"zusr{number}", f"user{number}", APPROVED, False, False, False, datetime.min, "old")  # noqa: DTZ901, FBT003
+    user = User(
+        password="old",
+        id=number,
+        user_id=f"zusr{number}",
+        username=f"user{number}",
+        approval_status=APPROVED,
+        is_locked=False,
+        must_change=False,
+        is_super_user=False,
+        set_at=datetime.min,  # noqa: DTZ901
+    )
     return replace(user, **columns)
 
 
