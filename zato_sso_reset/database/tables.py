@@ -22,10 +22,7 @@ users = table(
 )
 
 sessions = table(
-    "zato_sso_session",
-    column("ust", String),
-    column("user_id", Integer),
-    column("expiration_time", DateTime),
+    "zato_sso_session", column("ust", String), column("user_id", Integer), column("expiration_time", DateTime)
 )
 
 attributes = table("zato_sso_attr", column("ust", String), column("user_id", String))

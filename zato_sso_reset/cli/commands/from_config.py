@@ -11,10 +11,7 @@ from zato_sso_reset.errors import ConfigError
 from zato_sso_reset.host.stock import hand_over
 from zato_sso_reset.text import printable
 
-_COMMANDS = {
-    "sso_change_user_password": change_user_password,
-    "sso_reset_user_password": reset_user_password,
-}
+_COMMANDS = {"sso_change_user_password": change_user_password, "sso_reset_user_password": reset_user_password}
 """Our commands, by their names in stored files."""
 
 
