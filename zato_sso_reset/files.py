@@ -9,8 +9,7 @@ from typing import TextIO
 from zato_sso_reset.errors import ConfigError, FileNotMadeError, PermissionDeniedError
 from zato_sso_reset.text import printable
 
-MAX_SIZE = 1024 * 1024
-"""Bytes. The largest configuration file of a server has some 10 KiB."""
+MAX_SIZE = 1024 * 1024  # bytes; the largest configuration file of a server has some 10 KiB
 
 
 def read_text(path: Path) -> str:
@@ -47,11 +46,7 @@ def read_text(path: Path) -> str:
 
 
 def create_private_file(path: Path) -> TextIO:
-    """Create a file that only its owner can read; never write to an existing one.
-
-    Raises:
-        FileNotMadeError: the file exists or can't be created.
-    """
+    """Create a file that only its owner can read, or raise FileNotMadeError, also if it already exists."""
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:

@@ -12,11 +12,7 @@ _TERMINATING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 @contextmanager
 def time_limit(seconds: float) -> Iterator[None]:
-    """Interrupt any system call that is still waiting after `seconds`; for the main thread only.
-
-    Raises:
-        TimeoutError: the time is up.
-    """
+    """Raise TimeoutError in a system call that still waits after `seconds`; for the main thread only."""
 
     def interrupt(*_: object) -> NoReturn:
         raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT))

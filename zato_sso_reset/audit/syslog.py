@@ -16,33 +16,24 @@ from zato_sso_reset.text import printable
 LOCAL = "/var/run/syslog" if sys.platform == "darwin" else "/dev/log"
 """The socket of the machine's own syslog."""
 
-PORT = 514
-"""UDP, from RFC 5426."""
-
-TIMEOUT = 2
-"""Seconds that syslog has to accept a line."""
+PORT = 514  # UDP, from RFC 5426
+TIMEOUT = 2  # seconds that syslog has to accept a line
 
 NOTICE, WARNING, CRITICAL = 5, 4, 2
 """Severities."""
 
-_AUTHPRIV = 10 << 3
-"""The facility, shifted as in a line's priority."""
+_AUTHPRIV = 10 << 3  # the facility, shifted as in a line's priority
 
 _ADDRESS = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+))(?::(?P<port>[0-9]{1,5}))?")
 
-Address = str | tuple[str, int]
-"""The path of a Unix socket, or a host and its UDP port."""
+Address = str | tuple[str, int]  # the path of a Unix socket, or a host and its UDP port
 
 
 class Syslog:
     """A syslog receiver."""
 
     def __init__(self, address: Address) -> None:
-        """Look up the host, without sending anything yet.
-
-        Raises:
-            OSError: the host has no address.
-        """
+        """Look up the host, without sending anything yet; raise OSError if it has no address."""
         self._timeout = TIMEOUT
         self._family: int = socket.AF_UNIX
         self._address: Any = address
@@ -55,10 +46,7 @@ class Syslog:
     def send(self, severity: int, text: str) -> None:
         """Send a line on a new socket, because syslog may be restarted between two lines.
 
-        After a failure, later lines do not wait.
-
-        Raises:
-            OSError: syslog did not accept it.
+        Raises OSError if syslog did not accept it; later lines do not wait then.
         """
         line = f"<{_AUTHPRIV | severity}>zato-sso-reset[{os.getpid()}]: {text}"
         try:

@@ -16,8 +16,7 @@ from zato_sso_reset.text import printable
 
 logger = getLogger(__name__)
 
-MAX_VALUE = 400
-"""Characters of a value: RFC 5424 recommends that receivers accept lines of 2048 bytes."""
+MAX_VALUE = 400  # characters of a value: RFC 5424 recommends that receivers accept lines of 2048 bytes
 
 
 class Trail:
@@ -37,12 +36,7 @@ class Trail:
         self._syslog: Syslog | None = None
 
     def open(self) -> None:
-        """Find out where lines go.
-
-        Raises:
-            ConfigError: `sso.toml` is malformed, or `[audit] syslog` is not an address.
-            PermissionDeniedError: `sso.toml` may not be read.
-        """
+        """Find out where lines go; the errors are those of `syslog.read_address`."""
         self._open(syslog.local_address())  # for the refusal, if reading fails
         self._open(syslog.read_address(self._path, env=self._env))
         logger.info("Audit: %s.", f"`{syslog.display(self._address)}`" if self._address else "none")

@@ -12,8 +12,7 @@ from click.shell_completion import CompletionItem
 
 from zato_sso_reset.cli.process import prepare_process
 
-TIME_LIMIT = 2
-"""Seconds after which nothing is completed."""
+TIME_LIMIT = 2  # seconds after which nothing is completed
 
 _PLAIN = re.compile(r"[\w@%+=:./-]+")
 """Text that no shell needs quoted; Click's script for fish would cut off a comma."""

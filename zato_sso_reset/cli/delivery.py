@@ -21,19 +21,14 @@ if TYPE_CHECKING:
 
 logger = getLogger(__name__)
 
-WRITE_TIMEOUT = 5
-"""Seconds that the reader of stdout has to accept the result."""
+WRITE_TIMEOUT = 5  # seconds that the reader of stdout has to accept the result
 
 
 class Delivery(Protocol):
     """The destination of passwords."""
 
     def write_line(self, line: str) -> None:
-        """Write a line completely, and to disk if the destination is a file.
-
-        Raises:
-            OutputError: it could not be written.
-        """
+        """Write a whole line, to disk if the destination is a file; raise OutputError if that fails."""
 
     def withdraw(self) -> None:
         """Remove the last line, if possible, because it was not committed."""
@@ -46,11 +41,7 @@ class Stdout:
     """Delivery to stdout."""
 
     def __init__(self, stream: TextIO | None) -> None:
-        """Check that `stream` can be written to, before any file or socket is opened.
-
-        Raises:
-            OutputError: it can't be written to.
-        """
+        """Raise OutputError unless `stream` can be written to, before any file or socket is opened."""
         if stream is None:
             raise OutputError("stdout is closed, but the result goes there.", "Open it, or redirect it.")
         self._stream = stream
@@ -65,9 +56,7 @@ class Stdout:
     def stream(self, text: str) -> None:
         """Write `text`, and wait for its reader, such as a pager, without a limit.
 
-        Raises:
-            OutputError: it could not be written.
-            click.exceptions.Exit: the reader has stopped reading, which needs no message.
+        Raises OutputError if that fails, or Exit if the reader has stopped reading, which needs no message.
         """
         self._write(text, _write_to_reader)
 
@@ -96,11 +85,7 @@ class OutputFile:
     """Delivery to a new file that only its owner can read, created together with its line."""
 
     def __init__(self, path: Path) -> None:
-        """Check that `path` does not exist, and that its folder can be written to.
-
-        Raises:
-            FileNotMadeError: it exists, or its folder can't be written to.
-        """
+        """Raise FileNotMadeError if `path` exists, or if its folder can't be written to."""
         self._path = path
         self._shown = f"`{printable(str(path))}`"
         problem = ""

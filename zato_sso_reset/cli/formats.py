@@ -16,14 +16,9 @@ KEYS = list(PasswordStatus.__dataclass_fields__)
 
 HEADER = ("USERNAME", "STATE", "EXPIRES", "DAYS", "SESSIONS", "HASH (! below setting)", "LAST SET")
 
-NUMBERS = {HEADER.index("DAYS"), HEADER.index("SESSIONS")}
-"""Right-aligned columns."""
-
-FORMULA = ("=", "+", "-", "@")
-"""The first characters of texts that a spreadsheet would evaluate as a formula."""
-
-LONGEST = 2000
-"""Characters of an escaped text."""
+NUMBERS = {HEADER.index("DAYS"), HEADER.index("SESSIONS")}  # right-aligned columns
+FORMULA = ("=", "+", "-", "@")  # the first characters of texts that a spreadsheet would evaluate as a formula
+LONGEST = 2000  # characters of an escaped text
 
 
 def to_json(pages: Iterable[Sequence[PasswordStatus]]) -> Iterator[str]:

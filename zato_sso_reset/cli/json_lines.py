@@ -15,16 +15,11 @@ from zato_sso_reset.files import sync_folder, write_all
 from zato_sso_reset.services.resume import Delivered, DeliveredBatch
 from zato_sso_reset.text import printable
 
-_BEGINNING = b'{"username": "'
-"""The beginning of every line."""
+_BEGINNING = b'{"username": "'  # the beginning of every line
 
 
 def check_new(path: Path) -> None:
-    """Check that a file does not exist.
-
-    Raises:
-        FileNotMadeError: it exists.
-    """
+    """Raise FileNotMadeError if a file exists."""
     if os.path.lexists(path):
         raise FileNotMadeError(
             f"`{printable(str(path))}` already exists.", "Use another file, or --resume to continue it."
@@ -37,8 +32,7 @@ class JsonLinesFile:
     def __init__(self, path: Path, *, resume: bool) -> None:
         """Create a new file; with `resume`, open the existing one, if any.
 
-        Raises:
-            FileNotMadeError: it exists, can't be created or opened, or another process writes to it.
+        Raises FileNotMadeError if it exists, can't be opened, or another process writes to it.
         """
         self._path = path
         self._shown = f"`{printable(str(path))}`"
@@ -79,11 +73,7 @@ class JsonLinesFile:
         warn_of_readers(self._fd)
 
     def cut(self, offset: int) -> None:
-        """Cut the file off at `offset`.
-
-        Raises:
-            OutputError: that failed.
-        """
+        """Cut the file off at `offset`, or raise OutputError."""
         try:
             os.ftruncate(self._fd, offset)
             os.fsync(self._fd)
@@ -91,11 +81,7 @@ class JsonLinesFile:
             raise self._write_error(error) from None
 
     def read(self) -> Delivered:
-        """Read the file.
-
-        Raises:
-            ConfigError: it has a line that this program did not write.
-        """
+        """Read the file; raise ConfigError if it has a line that this program did not write."""
         modified = datetime.fromtimestamp(os.fstat(self._fd).st_mtime, timezone.utc)
         delivered = Delivered(modified.replace(tzinfo=None))
         with os.fdopen(os.dup(self._fd), "rb") as file:
@@ -117,9 +103,7 @@ class JsonLinesFile:
     def copy(self) -> Path:
         """Copy the content to a new file next to this one, and return its path.
 
-        Raises:
-            FileNotMadeError: the copy can't be created.
-            OutputError: it can't be written to.
+        Raises FileNotMadeError or OutputError if the copy can't be created or written to.
         """
         path = self._path.with_name(f"{self._path.name}.{time.time_ns()}.void")
         with (

@@ -75,11 +75,7 @@ class BulkRequest(Request):
         return f"Run the command again {'for the other users' if self.to_stdout else 'with --resume'}."
 
     def check_usage(self) -> None:
-        """Check that the options go together.
-
-        Raises:
-            click.UsageError: they do not.
-        """
+        """Raise UsageError if the options do not go together."""
         if (self.users_from is not None) == self.all_users or (self.exclude and self.users_from):
             raise click.UsageError(
                 "Use either --users-from FILE, or --all with any number of --exclude USERNAME."
@@ -117,8 +113,7 @@ class Tally:
 def reset_passwords(request: BulkRequest, trail: "Trail") -> None:
     """Reset the requested users' passwords.
 
-    Raises:
-        ZatoError: the current batch was not changed, unless it is a `CommitUnknownError`.
+    After a ZatoError, the current batch is unchanged, unless it is a `CommitUnknownError`.
     """
     request.check_usage()
     stdout = Stdout(sys.stdout) if request.to_stdout else None

@@ -13,8 +13,7 @@ from zato_sso_reset.text import printable
 
 F = TypeVar("F", bound=Callable[..., Any])
 
-MAX_USERNAME = 191
-"""Characters: the width of the column."""
+MAX_USERNAME = 191  # characters: the width of the column
 
 _CONTROLS = {"Cc", "Cs", "Zl", "Zp"}
 """Unicode categories of control characters; Cs is a byte that was not UTF-8."""
@@ -22,8 +21,7 @@ _CONTROLS = {"Cc", "Cs", "Zl", "Zp"}
 _BIDI_CONTROLS = {0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
 """Unicode's Bidi_Control characters, which can make one name look like another."""
 
-MAX_DAYS_DIGITS = 7
-"""Ten million days are 27,000 years."""
+MAX_DAYS_DIGITS = 7  # ten million days are 27,000 years
 
 
 def has_controls(text: str) -> bool:
@@ -32,11 +30,7 @@ def has_controls(text: str) -> bool:
 
 
 def username_type(text: str) -> str:
-    """Return a valid username.
-
-    Raises:
-        click.BadParameter: it is empty, too long, or has control characters.
-    """
+    """Return a valid username; raise BadParameter if it is empty, too long, or has control characters."""
     if not text:
         raise click.BadParameter("It is empty.")
     if len(text) > MAX_USERNAME:

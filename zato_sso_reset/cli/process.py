@@ -5,8 +5,7 @@ import gc
 import os
 from contextlib import suppress
 
-PR_SET_DUMPABLE = 4
-"""From linux/prctl.h."""
+PR_SET_DUMPABLE = 4  # from linux/prctl.h
 
 
 def prepare_process() -> None:

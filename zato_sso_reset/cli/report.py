@@ -12,8 +12,7 @@ from zato_sso_reset.files import create_private_file
 from zato_sso_reset.host.messages import print_line
 from zato_sso_reset.text import printable
 
-NOTICE = logging.INFO + 5
-"""The level of messages that are printed without --verbose, and are not warnings."""
+NOTICE = logging.INFO + 5  # the level of messages that are printed without --verbose, and are not warnings
 
 logging.addLevelName(NOTICE, "NOTICE")
 
@@ -57,10 +56,7 @@ def log_to_stderr(*, verbose: bool) -> Iterator[None]:
 def execution_log(now: datetime | None) -> Iterator[None]:
     """Write the package's log messages, and the error that ends the command, to `zato.<now>.log`.
 
-    None writes no log.
-
-    Raises:
-        FileNotMadeError: the log can't be created.
+    None writes no log. Raises FileNotMadeError if the log can't be created.
     """
     if now is None:
         yield
@@ -81,11 +77,7 @@ def execution_log(now: datetime | None) -> Iterator[None]:
 
 
 def store_arguments(command: str, arguments: Mapping[str, object], *, now: datetime) -> None:
-    """Write `zato.<now>.config` for `zato from-config`.
-
-    Raises:
-        FileNotMadeError: it can't be created, or can't hold an argument.
-    """
+    """Write `zato.<now>.config`; raise FileNotMadeError if it can't be created or can't hold an argument."""
     stamp = _stamp(now)
     lines = [f"# {stamp} - {user_at_host()}", f"command={command}"]
     path = Path(f"zato.{stamp}.config")

@@ -42,11 +42,7 @@ class Request:
         return ", ".join(changes)
 
     def read_server(self, trail: "Trail") -> ServerConfig:
-        """Open the audit trail, and read the server's directory.
-
-        Raises:
-            ZatoError: as `Trail.open` and `ServerConfig.read`.
-        """
+        """Open the audit trail and read the server; errors as `Trail.open` and `ServerConfig.read`."""
         trail.open()
         server = ServerConfig.read(self.path, env=os.environ, stdin=sys.stdin)
         trail.database = server.database.name

@@ -8,8 +8,7 @@ import click
 
 from zato_sso_reset.cli import options
 
-MAX_LINE = 3 + 4 * options.MAX_USERNAME + 2
-"""Bytes: a byte order mark, the longest username and a line end."""
+MAX_LINE = 3 + 4 * options.MAX_USERNAME + 2  # bytes: a byte order mark, the longest username and a line end
 
 
 class UsersFile(click.File):
@@ -25,11 +24,7 @@ class UsersFile(click.File):
 
 
 def read_usernames(file: BinaryIO) -> Iterator[str]:
-    """Yield the usernames in a file, one per line.
-
-    Raises:
-        click.BadParameter: a line is not a valid username.
-    """
+    """Yield the usernames in a file, one per line; raise BadParameter if a line is not a valid username."""
     number = 1
     try:
         while line := file.readline(MAX_LINE + 1):

@@ -50,8 +50,7 @@ class AccessRepository:
     def change(self, of: Sequence["User"], changes: AccessChanges, now: datetime) -> dict[str, int]:
         """Apply `changes` to these users, and return the number of each requested change, by its name.
 
-        Raises:
-            DatabaseUnavailableError: the database lacks the column for one, or could not roll it back.
+        Raises DatabaseUnavailableError if a column is missing, or a change could not be rolled back.
         """
         if not (changes.unlock or changes.disable_totp or changes.revoke_access):
             return {}
@@ -88,11 +87,7 @@ class AccessRepository:
         return self._run(valid.values(expiration_time=past, reset_key_exp_time=past))
 
     def check(self, of: Sequence["User"], changes: AccessChanges, now: datetime) -> None:
-        """Check that the database kept `changes`, which a trigger may undo silently.
-
-        Raises:
-            DatabaseUnavailableError: it did not keep them.
-        """
+        """Raise DatabaseUnavailableError if `changes` were not kept: a trigger may undo them silently."""
         left = []
         if changes.unlock:
             left.append(select(users.c.id).where(_locked(of)))

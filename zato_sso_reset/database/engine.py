@@ -25,14 +25,9 @@ from zato_sso_reset.errors import (
 from zato_sso_reset.server.database import DatabaseConfig
 from zato_sso_reset.text import printable
 
-CONNECT_TIMEOUT = 5
-"""Seconds until a connection is established."""
-
-LOCK_TIMEOUT = 5
-"""Seconds to wait for another process's lock."""
-
-ANSWER_TIMEOUT = 10
-"""Seconds to wait for any answer of a MySQL server."""
+CONNECT_TIMEOUT = 5  # seconds until a connection is established
+LOCK_TIMEOUT = 5  # seconds to wait for another process's lock
+ANSWER_TIMEOUT = 10  # seconds to wait for any answer of a MySQL server
 
 _DRIVERS = {
     # backend: product, SQLAlchemy's name of the driver, its module, our extra
@@ -66,9 +61,8 @@ class Database:
     def __init__(self, config: DatabaseConfig) -> None:
         """Create an engine, without connecting yet.
 
-        Raises:
-            ConfigError: Zato has no such engine, or the driver refuses the settings.
-            DatabaseUnavailableError: the engine's driver is not installed.
+        Raises ConfigError if Zato has no such engine or the driver refuses the settings, and
+        DatabaseUnavailableError if the driver is not installed.
         """
         self.name = config.name
         self._file = Path(config.database) if config.backend == "sqlite" else None

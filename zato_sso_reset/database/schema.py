@@ -46,11 +46,7 @@ def columns_of(connection: Connection, *, readable: bool = True) -> set[tuple[st
 
 
 def check_transactions(connection: Connection, tables: Sequence[str]) -> None:
-    """Check that MySQL's tables are transactional: a change to a MyISAM table can't be rolled back.
-
-    Raises:
-        DatabaseUnavailableError: a table is not transactional.
-    """
+    """Raise DatabaseUnavailableError if a MySQL table, such as a MyISAM one, can't be rolled back."""
     if connection.dialect.name != "mysql":
         return
     for table in connection.scalars(_WITHOUT_TRANSACTIONS, {"tables": tables}):

@@ -15,8 +15,7 @@ from zato_sso_reset.database.schema import columns_of
 from zato_sso_reset.database.tables import sessions, users
 from zato_sso_reset.database.users import stored_text
 
-_STREAMED = {"yield_per": 1000}
-"""Rows in memory at a time."""
+_STREAMED = {"yield_per": 1000}  # rows in memory at a time
 
 _EXPIRY = type_coerce(users.c.password_expiry, NullType())
 """The column as stored: SQLite compares texts, which may lack the fraction of a second."""
@@ -40,11 +39,7 @@ class StoredStatus:
 
 @contextmanager
 def open_statuses(database: Database) -> Iterator["StatusRepository"]:
-    """Open a read-only unit of work.
-
-    Raises:
-        ConfigError, DatabaseError: as `Database.transaction`.
-    """
+    """Open a read-only unit of work; errors as `Database.transaction`."""
     with database.transaction(read_only=True) as connection:
         yield StatusRepository(connection)
 

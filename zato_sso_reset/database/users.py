@@ -16,20 +16,13 @@ from zato_sso_reset.domain.users import APPROVED, NewPassword, User
 from zato_sso_reset.errors import DatabaseUnavailableError, UserNotFoundError
 from zato_sso_reset.text import did_you_mean, printable
 
-CANDIDATES = 500
-"""Usernames to compare with a mistyped one, of each kind of similarity."""
-
-COMPLETIONS = 50
-"""Usernames to offer for completion."""
+CANDIDATES = 500  # usernames to compare with a mistyped one, of each kind of similarity
+COMPLETIONS = 50  # usernames to offer for completion
 
 
 @contextmanager
 def open_users(database: Database, *, read_only: bool = False) -> Iterator["UserRepository"]:
-    """Open a unit of work, which is rolled back unless it is committed.
-
-    Raises:
-        ConfigError, DatabaseError: as `Database.transaction`.
-    """
+    """Open a unit of work, rolled back unless it is committed; errors as `Database.transaction`."""
     with database.transaction(read_only=read_only) as connection:
         yield UserRepository(database, connection)
 
@@ -43,11 +36,7 @@ class UserRepository:
         self._connection = connection
 
     def get_approved_for_update(self, username: str) -> User:
-        """Lock and return the approved user with exactly this name.
-
-        Raises:
-            UserNotFoundError: there is no such user, or the user is not approved.
-        """
+        """Lock and return the user with exactly this name; raise UserNotFoundError if none is approved."""
         user = self.get(username, lock=True)
         if not user.is_approved:
             raise UserNotFoundError(
@@ -57,11 +46,7 @@ class UserRepository:
         return user
 
     def get(self, username: str, *, lock: bool) -> User:
-        """Return the user with exactly this name, approved or not.
-
-        Raises:
-            UserNotFoundError: there is no such user.
-        """
+        """Return the user with exactly this name, approved or not; raise UserNotFoundError if none exists."""
         user = self.find([username], lock=lock).get(username)
         if user is None:
             raise UserNotFoundError(f"No such user `{printable(username)}`.", self.suggest(username))
@@ -89,10 +74,9 @@ class UserRepository:
         return [username for username in found if username.startswith(prefix)][:COMPLETIONS]
 
     def store(self, new: Sequence[NewPassword], access: AccessChanges) -> dict[str, int]:
-        """Change the access and the passwords of users, and check that the database kept the changes.
+        """Change the access and the passwords of users.
 
-        Raises:
-            DatabaseUnavailableError: the database holds something else, or could not roll a change back.
+        Raises DatabaseUnavailableError if the database did not keep a change, or could not roll it back.
         """
         of, now = [each.user for each in new], new[0].set_at
         changed = self.access.change(of, access, now)

@@ -5,8 +5,7 @@ import socket
 from contextlib import suppress
 from threading import Timer
 
-TRANSACTION_TIMEOUT = 15
-"""Seconds that a connection to a database server may last."""
+TRANSACTION_TIMEOUT = 15  # seconds that a connection to a database server may last
 
 
 class Watchdog:

@@ -7,8 +7,7 @@ from datetime import datetime, timedelta
 from zato_sso_reset.domain.settings import Settings
 from zato_sso_reset.errors import ConfigError, InvalidValueError
 
-DEFAULT_EXPIRY_DAYS = 760
-"""The documented default of stock Zato's `reset-user-password`."""
+DEFAULT_EXPIRY_DAYS = 760  # the documented default of stock Zato's `reset-user-password`
 
 
 @dataclass(frozen=True)
@@ -23,8 +22,7 @@ class ExpiryPolicy:
     def from_settings(cls, settings: Settings, option: int | None = None) -> "ExpiryPolicy":
         """Use the option if given, else the server's setting, else 760 days.
 
-        Raises:
-            ConfigError: the server's setting is not a whole number of days, 1 or more.
+        Raises ConfigError if the setting is not a whole number of days, 1 or more.
         """
         if option is not None:
             return cls(option, "--expiry", from_option=True)
@@ -47,9 +45,7 @@ class ExpiryPolicy:
     def expires_at(self, now: datetime) -> datetime:
         """Return the time of expiry of a password that is set at `now`; both are naive UTC.
 
-        Raises:
-            InvalidValueError: the option leads beyond the year 9999.
-            ConfigError: the server's setting does.
+        Raises InvalidValueError (for the option) or ConfigError if it is beyond the year 9999.
         """
         with suppress(OverflowError):
             return now + timedelta(days=self.days)

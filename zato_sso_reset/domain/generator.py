@@ -8,11 +8,8 @@ from dataclasses import dataclass
 from zato_sso_reset.domain.policy import PasswordPolicy
 from zato_sso_reset.errors import PasswordRefusedError
 
-PASSWORD_BYTES = 24
-"""192 bits, as in stock Zato: 32 characters of URL-safe base64."""
-
-ATTEMPTS = 100
-"""A policy that refuses this many random passwords is assumed to refuse all of them."""
+PASSWORD_BYTES = 24  # 192 bits, as in stock Zato: 32 characters of URL-safe base64
+ATTEMPTS = 100  # a policy that refuses this many random passwords is assumed to refuse all of them
 
 
 @dataclass(frozen=True)
@@ -25,8 +22,7 @@ class PasswordGenerator:
     def generate(self) -> str:
         """Return a password of 32 characters with 192 bits of randomness.
 
-        Raises:
-            PasswordRefusedError: the policy refused `ATTEMPTS` passwords in a row.
+        Raises PasswordRefusedError if the policy refused `ATTEMPTS` passwords in a row.
         """
         for _ in range(ATTEMPTS):
             password = urlsafe_b64encode(self.random_bytes(PASSWORD_BYTES)).decode()

@@ -13,8 +13,7 @@ from typing import ClassVar, TypeAlias
 from zato_sso_reset.domain.settings import Settings
 from zato_sso_reset.errors import ConfigError
 
-MAX_ROUNDS = 2**31 - 1
-"""The limit of OpenSSL, a C int."""
+MAX_ROUNDS = 2**31 - 1  # the limit of OpenSSL, a C int
 
 _PBKDF2_SHA512 = re.compile(
     r"\$pbkdf2-sha512\$(?P<rounds>[1-9][0-9]{0,9})"
@@ -75,8 +74,7 @@ class Argon2idHasher:
     def hash(self, password: str) -> str:
         """Return `$argon2id$v=19$m=...,t=...,p=...$SALT$TAG`, with a new salt of 16 bytes.
 
-        Raises:
-            ConfigError: there is not enough memory.
+        Raises ConfigError if there is not enough memory.
         """
         from argon2 import PasswordHasher as Argon2
         from argon2.exceptions import HashingError
@@ -127,8 +125,7 @@ def configured_hasher(settings: Settings) -> PasswordHasher:
     The scheme is `[hash_secret] scheme` of `sso.toml`; else PBKDF2-SHA512 if the server sets its rounds,
     because such a server verifies nothing else; else Argon2id.
 
-    Raises:
-        ConfigError: the scheme is unknown, or one of its parameters is missing or out of range.
+    Raises ConfigError if the scheme is unknown, or one of its parameters is missing or out of range.
     """
     scheme = settings.find("hash_secret", "scheme")
     is_pinned = settings.find("hash_secret", "rounds") is not None

@@ -4,11 +4,8 @@ from dataclasses import dataclass
 
 from zato_sso_reset.domain.settings import Settings
 
-STOCK_MIN_COMPLEXITY = 4
-"""The value that a stock server uses if `sso.conf` has no `min_complexity`."""
-
-MAX_SCORED = 72
-"""Characters: zxcvbn refuses to score a longer password."""
+STOCK_MIN_COMPLEXITY = 4  # the value that a stock server uses if `sso.conf` has no `min_complexity`
+MAX_SCORED = 72  # characters: zxcvbn refuses to score a longer password
 
 
 @dataclass(frozen=True)
@@ -22,11 +19,7 @@ class PasswordPolicy:
 
     @classmethod
     def from_settings(cls, settings: Settings) -> "PasswordPolicy":
-        """Read the policy of a server.
-
-        Raises:
-            ConfigError: a rule is missing or out of range.
-        """
+        """Read the policy of a server; raise ConfigError if a rule is missing or out of range."""
         complexity = settings.find("password", "min_complexity")
         reject_list = settings.find("password", "reject_list")
         words = reject_list.text().lower().splitlines() if reject_list else []

@@ -15,11 +15,7 @@ class Setting:
     source: str
 
     def integer(self, minimum: int, maximum: int = 2**32 - 1) -> int:
-        """Return the value as a whole number.
-
-        Raises:
-            ConfigError: it is not a whole number from `minimum` to `maximum`.
-        """
+        """Return a whole number; raise ConfigError if it is not one from `minimum` to `maximum`."""
         number = self.value
         # No number in any range has more than ten digits: a longer text is never converted.
         if isinstance(number, str) and re.fullmatch("[0-9]{1,10}", number):
@@ -29,21 +25,13 @@ class Setting:
         raise ConfigError(f"{self.source} is not a whole number from {minimum} to {maximum}.", "Correct it.")
 
     def boolean(self) -> bool:
-        """Return the value as a boolean.
-
-        Raises:
-            ConfigError: it is neither `True` nor `False`.
-        """
+        """Return a boolean; raise ConfigError if it is neither `True` nor `False`."""
         if str(self.value) not in {"True", "False"}:
             raise ConfigError(f"{self.source} is neither True nor False.", "Correct it.")
         return str(self.value) == "True"
 
     def text(self, *, required: bool = False) -> str:
-        """Return the value as text.
-
-        Raises:
-            ConfigError: it is a list, because of an unquoted comma; or it is empty, but `required`.
-        """
+        """Return a text; raise ConfigError if it is a list (an unquoted comma), or empty but `required`."""
         if not isinstance(self.value, str):
             raise ConfigError(f"{self.source} is not text.", "Quote the value.")
         if required and not self.value:
@@ -58,8 +46,4 @@ class Settings(Protocol):
         """Return a setting, or None if no source has it."""
 
     def get(self, section: str, key: str) -> Setting:
-        """Return a setting.
-
-        Raises:
-            ConfigError: no source has it.
-        """
+        """Return a setting; raise ConfigError if no source has it."""

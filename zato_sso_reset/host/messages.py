@@ -9,14 +9,12 @@ from zato_sso_reset.errors import ZatoError
 from zato_sso_reset.signals import time_limit
 from zato_sso_reset.text import printable
 
-STDERR_TIMEOUT = 2
-"""Seconds that the reader of stderr has to accept a line."""
+STDERR_TIMEOUT = 2  # seconds that the reader of stderr has to accept a line
 
 ERRORS_AS_JSON = "zato_sso_reset.errors_as_json"
 """The key of a context's `meta` with which a command requests errors as JSON."""
 
-_LIMIT = 2000
-"""Characters of a message."""
+_LIMIT = 2000  # characters of a message
 
 
 class Failure(click.ClickException):

@@ -14,17 +14,13 @@ import click
 from zato_sso_reset.host.messages import HintedUsageError
 from zato_sso_reset.text import did_you_mean, printable
 
-STOCK_CLI = "ZATO_STOCK_CLI"
-"""The environment variable with the path of the stock `zato`."""
+STOCK_CLI = "ZATO_STOCK_CLI"  # the environment variable with the path of the stock `zato`
 
 HANDED_OVER = "ZATO_HANDED_OVER"
 """The environment variable with the time and the number of the last hand-over, to detect loops."""
 
-MAX_HAND_OVERS = 5
-"""More hand-overs in a row are a loop: no stock command starts such a chain."""
-
-HAND_OVER_WINDOW = 60
-"""Seconds within which hand-overs count as in a row."""
+MAX_HAND_OVERS = 5  # more hand-overs in a row are a loop: no stock command starts such a chain
+HAND_OVER_WINDOW = 60  # seconds within which hand-overs count as in a row
 
 
 def hand_over(args: Sequence[str], command: str, known: Iterable[str]) -> NoReturn:

@@ -44,8 +44,7 @@ class DatabaseConfig:
 def read_database_config(sso: Settings, server: Settings) -> DatabaseConfig:
     """Return `[sql] url`, or else the database of `[odb]`.
 
-    Raises:
-        ConfigError: a setting is missing or malformed, or `[sql] name` refers to an outgoing connection.
+    Raises ConfigError if a setting is missing or malformed, or `[sql] name` is an outgoing connection.
     """
     if url := sso.find("sql", "url"):
         return _parse_url(url.text(required=True))

@@ -12,12 +12,7 @@ class IniFile:
     """One of a server's INI files."""
 
     def __init__(self, path: Path) -> None:
-        """Read the file.
-
-        Raises:
-            ConfigError: it is missing or malformed.
-            PermissionDeniedError: it may not be read.
-        """
+        """Read the file; raise ConfigError if it is missing or malformed, or PermissionDeniedError."""
         from configobj import ConfigObj, ConfigObjError
 
         self._shown = f"`{printable(str(path))}`"
@@ -34,8 +29,7 @@ class IniFile:
     def find(self, section: str, key: str) -> Setting | None:
         """Return a value, or None if the file does not have it.
 
-        Raises:
-            ConfigError: the value interpolates a name that the file does not have.
+        Raises ConfigError if the value interpolates a name that the file does not have.
         """
         from configobj import ConfigObjError
 

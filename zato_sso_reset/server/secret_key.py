@@ -9,11 +9,7 @@ class SecretKey:
     """A Fernet key: URL-safe base64 of 32 bytes."""
 
     def __init__(self, key: str) -> None:
-        """Create a key from its text.
-
-        Raises:
-            ConfigError: it is not a Fernet key.
-        """
+        """Create a key from its text; raise ConfigError if it is not a Fernet key."""
         from cryptography.fernet import Fernet
 
         with suppress(ValueError):
@@ -39,11 +35,7 @@ class SecretKey:
         return self._fernet.encrypt(text.encode()).decode()
 
     def unseal(self, token: str, source: str) -> str:
-        """Return the text of a token that comes from `source`.
-
-        Raises:
-            ConfigError: the token is corrupt, or was sealed with another key.
-        """
+        """Return the text of a token from `source`; raise ConfigError if it is corrupt or of another key."""
         from cryptography.fernet import InvalidToken
 
         with suppress(InvalidToken, ValueError):

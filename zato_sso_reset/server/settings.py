@@ -53,11 +53,7 @@ class LayeredSettings:
     secret: Callable[[str, str], str]
 
     def get(self, section: str, key: str) -> Setting:
-        """Return a setting.
-
-        Raises:
-            ConfigError: no source has it.
-        """
+        """Return a setting; raise ConfigError if no source has it."""
         if setting := self.find(section, key):
             return setting
         raise ConfigError(f"`{printable(str(self.path))}` has no [{section}] {key}.", "Add it.")
@@ -90,21 +86,14 @@ class LayeredSettings:
 
 
 def conf_settings(path: Path, env: Mapping[str, str], secret: Callable[[str, str], str]) -> LayeredSettings:
-    """Return the settings of a file: environment, then the file itself.
-
-    Raises:
-        ConfigError: the file is missing or malformed.
-        PermissionDeniedError: it may not be read.
-    """
+    """Return the settings of a file: environment, then the file itself; errors as `IniFile`."""
     return LayeredSettings(path, (Environment(path, env), IniFile(path)), env, secret)
 
 
 def sso_settings(repo: Path, env: Mapping[str, str], secret: Callable[[str, str], str]) -> LayeredSettings:
     """Return the settings of SSO: environment, then `sso.toml`, then `sso.conf` of the folder `repo`.
 
-    Raises:
-        ConfigError: a file is malformed, or `sso.conf` is missing.
-        PermissionDeniedError: a file may not be read.
+    Raises ConfigError if a file is malformed or `sso.conf` is missing, or PermissionDeniedError.
     """
     path, overrides = repo / "sso.conf", TomlFile(repo / "sso.toml")
     sources = (Environment(path, env), overrides, IniFile(path))

@@ -31,9 +31,7 @@ class TomlFile:
     def find(self, section: str, key: str) -> Setting | None:
         """Return a value, or None if the file does not exist or does not have it.
 
-        Raises:
-            ConfigError: the file is malformed, or has an unknown section or key.
-            PermissionDeniedError: it may not be read.
+        Raises ConfigError if it is malformed or has an unknown section or key, or PermissionDeniedError.
         """
         if key in self._sections.get(section, {}):
             return Setting(self._sections[section][key], f"{self._shown}: [{section}] {key}")

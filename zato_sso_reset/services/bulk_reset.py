@@ -22,11 +22,8 @@ if TYPE_CHECKING:
 
 logger = getLogger(__name__)
 
-BATCH = 100
-"""Users whose passwords are changed in one transaction."""
-
-AHEAD = 2 * BATCH
-"""Users whose passwords are being hashed when a batch begins."""
+BATCH = 100  # users whose passwords are changed in one transaction
+AHEAD = 2 * BATCH  # users whose passwords are being hashed when a batch begins
 
 
 @dataclass(frozen=True)
@@ -54,12 +51,10 @@ def reset_user_passwords(
 ) -> Iterator[Batch]:
     """Set generated passwords, calling `deliver` for each batch before its commit; yield each batch after it.
 
-    The promise of `reset_user_password` holds for each batch of at most `BATCH` users. Hashes are computed
-    by `jobs` threads, ahead of the batch that is being written. Once `stop` returns true, the users hashed
-    so far are the last batch. A `dry_run` neither delivers nor commits.
-
-    Raises:
-        ZatoError: the current batch was not changed, unless it is a `CommitUnknownError`.
+    The promise of `reset_user_password` holds for each batch of at most `BATCH` users: after a ZatoError,
+    the current one is unchanged, unless it is a `CommitUnknownError`. Hashes are computed by `jobs` threads,
+    ahead of the batch that is being written. Once `stop` returns true, the users hashed so far are the last
+    batch. A `dry_run` neither delivers nor commits.
     """
     from zato_sso_reset.database.users import open_users
 

@@ -22,11 +22,7 @@ class PasswordMaker:
     """Makes passwords that one server accepts."""
 
     def __init__(self, server: ServerConfig) -> None:
-        """Read the server's settings.
-
-        Raises:
-            ConfigError: a setting is missing or malformed.
-        """
+        """Read the server's settings; raise ConfigError if one is missing or malformed."""
         self._hasher = configured_hasher(server.settings)
         self._policy = PasswordPolicy.from_settings(server.settings)
         self._generator = PasswordGenerator(self._policy)
@@ -37,8 +33,7 @@ class PasswordMaker:
     def make(self, chosen: str | None = None) -> tuple[str, str]:
         """Return the chosen password, or a generated one, and the text to store for it.
 
-        Raises:
-            PasswordRefusedError: the server's policy refuses the chosen password, or every generated one.
+        Raises PasswordRefusedError if the policy refuses the chosen password, or every generated one.
         """
         if chosen is not None and (refusal := self._policy.refusal(chosen)):
             raise PasswordRefusedError(
@@ -49,11 +44,7 @@ class PasswordMaker:
 
 
 def hash_reader(server: ServerConfig) -> Callable[[str], str]:
-    """Return a function that returns the hash in a stored password, or raises ConfigError.
-
-    Raises:
-        ConfigError: the setting for sealed hashes is missing or is not a boolean.
-    """
+    """Return a function that returns the hash in a stored password; both may raise ConfigError."""
     if not _seals_hashes(server):
         return str
     return lambda stored: server.secret_key.unseal(stored, "The stored password")

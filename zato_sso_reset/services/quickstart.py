@@ -21,11 +21,8 @@ from zato_sso_reset.server.secret_key import SecretKey
 from zato_sso_reset.services.passwords import utc_now
 from zato_sso_reset.text import printable
 
-EXPIRY_DAYS = 730
-"""The value in the template of `sso.conf`."""
-
-_QUOTES = ('"', "'", '"""', "'''")
-"""The quotes of INI files."""
+EXPIRY_DAYS = 730  # the value in the template of `sso.conf`
+_QUOTES = ('"', "'", '"""', "'''")  # the quotes of INI files
 
 _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 

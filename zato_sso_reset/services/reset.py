@@ -39,12 +39,10 @@ def reset_user_password(
 ) -> Outcome:
     """Set the `chosen` password or a generated one, calling `deliver` before the commit.
 
-    After any failure, even a crash in the middle of the commit, the user has the old password or one that
-    was delivered; `access` is changed together with the password. `expiry` is in days; None for
-    `must_change` leaves the flag unchanged. A `dry_run` neither delivers nor commits.
-
-    Raises:
-        ZatoError: nothing was changed, unless it is a `CommitUnknownError`.
+    After a ZatoError other than `CommitUnknownError`, nothing was changed. After any failure, even a crash in
+    the middle of the commit, the user has the old password or one that was delivered; `access` is changed
+    together with it. `expiry` is in days; None for `must_change` leaves the flag unchanged. A `dry_run`
+    neither delivers nor commits.
     """
     expiry_policy = ExpiryPolicy.from_settings(server.settings, expiry)
     set_at = utc_now()

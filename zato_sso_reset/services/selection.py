@@ -12,11 +12,8 @@ if TYPE_CHECKING:
     from zato_sso_reset.database.engine import Database
     from zato_sso_reset.domain.users import User
 
-PAGE = 500
-"""Users to look up at a time; SQLite before 3.32 accepts at most 999 parameters."""
-
-SHOWN = 10
-"""Users that an error names."""
+PAGE = 500  # users to look up at a time; SQLite before 3.32 accepts at most 999 parameters
+SHOWN = 10  # users that an error names
 
 
 @dataclass
@@ -42,11 +39,7 @@ class Selection:
 def select_listed(
     database: "Database", listed: Iterable[str], already_reset: Collection[str] = ()
 ) -> Selection:
-    """Look up usernames, without those that are `already_reset`.
-
-    Raises:
-        DatabaseError: the database can't be read.
-    """
+    """Look up usernames, without those that are `already_reset`; errors as `Database.transaction`."""
     from zato_sso_reset.database.users import open_users
 
     counts = Counter(listed)

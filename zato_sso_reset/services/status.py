@@ -16,14 +16,9 @@ if TYPE_CHECKING:
     from zato_sso_reset.database.engine import Database
     from zato_sso_reset.database.statuses import StoredStatus
 
-PAGE = 500
-"""Users to look up at a time; SQLite before 3.32 accepts at most 999 parameters."""
-
-IDS = 50_000
-"""Users to sort at a time, which scans the whole table."""
-
-FIRST_PASSWORD = timedelta(seconds=5)
-"""A password set within this time of the sign-up is the first one."""
+PAGE = 500  # users to look up at a time; SQLite before 3.32 accepts at most 999 parameters
+IDS = 50_000  # users to sort at a time, which scans the whole table
+FIRST_PASSWORD = timedelta(seconds=5)  # a password set within this time of the sign-up is the first one
 
 
 @dataclass(frozen=True)

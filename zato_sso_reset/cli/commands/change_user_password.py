@@ -14,8 +14,7 @@ from zato_sso_reset.signals import keyboard_interrupts
 if TYPE_CHECKING:
     from zato_sso_reset.audit.trail import Trail
 
-MAX_INPUT = 4096
-"""Bytes of stdin. Stock Zato accepts passwords of at most 256 characters."""
+MAX_INPUT = 4096  # bytes of stdin; stock Zato accepts passwords of at most 256 characters
 
 _INVALID = "The password contains a line break, a control character or bytes that are not UTF-8."
 
@@ -103,11 +102,7 @@ def _from_stdin() -> str:
 
 
 def _checked(password: str) -> str:
-    """Return a password that can be typed at a login.
-
-    Raises:
-        click.UsageError: it is empty, or has control characters.
-    """
+    """Return the password; raise UsageError if it is empty or has control characters."""
     if not password:
         raise click.UsageError("The password is empty.")
     if options.has_controls(password):
