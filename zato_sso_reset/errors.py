@@ -1,22 +1,4 @@
-"""The errors of this package, each with its exit code.
-
-ZatoError (16)
-├── InvalidValueError (2)
-├── AlreadyExistsError (20)
-├── PasswordRefusedError (21)
-├── UserNotFoundError (22)
-├── NotAServerError (23)
-├── DatabaseError
-│   ├── DatabaseUnavailableError (69)
-│   ├── DatabaseBusyError (75)
-│   └── DatabaseDeniedError (77)
-├── FileNotMadeError (73)
-├── OutputError (74)
-├── CommitUnknownError (76)
-├── PermissionDeniedError (77)
-├── ConfigError (78)
-└── CommitRefusedError (79)
-"""
+"""The errors of this package, each with its exit code."""
 
 from collections.abc import Sequence
 from typing import NoReturn
@@ -30,6 +12,9 @@ class ZatoError(Exception):
 
     exit_code = 16
 
+    def __init_subclass__(cls, exit_code: int = 16) -> None:
+        cls.exit_code = exit_code
+
     def __init__(self, message: str, hint: str = "") -> None:
         super().__init__(message, hint)
         self.message = message
@@ -39,96 +24,68 @@ class ZatoError(Exception):
         return f"{self.message} {self.hint}".rstrip()
 
 
-class InvalidValueError(ZatoError):
+class InvalidValueError(ZatoError, exit_code=2):
     """A value from the command line is out of range."""
 
-    exit_code = 2
 
-
-class AlreadyExistsError(ZatoError):
+class AlreadyExistsError(ZatoError, exit_code=20):
     """The directory to create already exists."""
 
-    exit_code = 20
 
-
-class PasswordRefusedError(ZatoError):
+class PasswordRefusedError(ZatoError, exit_code=21):
     """The server's password policy refuses the password."""
 
-    exit_code = 21
 
-
-class UserNotFoundError(ZatoError):
+class UserNotFoundError(ZatoError, exit_code=22):
     """The user does not exist or is not approved."""
 
-    exit_code = 22
 
-
-class NotAServerError(ZatoError):
+class NotAServerError(ZatoError, exit_code=23):
     """The path is not the directory of a Zato server."""
-
-    exit_code = 23
 
 
 class DatabaseError(ZatoError):
     """The database failed; whether anything was changed is for the service layer to say."""
 
 
-class DatabaseUnavailableError(DatabaseError):
+class DatabaseUnavailableError(DatabaseError, exit_code=69):
     """The database can't be reached, lacks the tables, or does not keep what is written to it."""
 
-    exit_code = 69
 
-
-class FileNotMadeError(ZatoError):
+class FileNotMadeError(ZatoError, exit_code=73):
     """A requested file already exists or can't be created."""
 
-    exit_code = 73
 
-
-class OutputError(ZatoError):
+class OutputError(ZatoError, exit_code=74):
     """The result could not be written."""
 
-    exit_code = 74
 
-
-class DatabaseBusyError(DatabaseError):
+class DatabaseBusyError(DatabaseError, exit_code=75):
     """Another process holds a lock on the database."""
 
-    exit_code = 75
 
-
-class DatabaseDeniedError(DatabaseError):
+class DatabaseDeniedError(DatabaseError, exit_code=77):
     """The user may not connect to the database or change it."""
 
-    exit_code = 77
 
-
-class CommitUnknownError(ZatoError):
+class CommitUnknownError(ZatoError, exit_code=76):
     """It is unknown whether the change of these users was committed."""
-
-    exit_code = 76
 
     def __init__(self, message: str, hint: str, usernames: Sequence[str]) -> None:
         super().__init__(message, hint)
         self.usernames = usernames
 
 
-class PermissionDeniedError(ZatoError):
+class PermissionDeniedError(ZatoError, exit_code=77):
     """A file may not be read or written by the current user."""
 
-    exit_code = 77
 
-
-class ConfigError(ZatoError):
+class ConfigError(ZatoError, exit_code=78):
     """The server's configuration is missing or malformed, or its secret key is the wrong one."""
 
-    exit_code = 78
 
-
-class CommitRefusedError(ZatoError):
+class CommitRefusedError(ZatoError, exit_code=79):
     """The database refused the commit after the delivery: the old password stays."""
-
-    exit_code = 79
 
 
 def raise_without_context(error: Exception) -> NoReturn:

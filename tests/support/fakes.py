@@ -12,6 +12,7 @@ from zato_sso_reset.database import users
 from zato_sso_reset.domain.access import Access, AccessChanges
 from zato_sso_reset.domain.users import APPROVED, NewPassword, User
 from zato_sso_reset.errors import UserNotFoundError
+from zato_sso_reset.services import bulk_reset, selection
 
 SOMEBODY_ELSES = "somebody else's password"
 
@@ -131,4 +132,5 @@ def use_fake_users(monkeypatch: pytest.MonkeyPatch) -> None:
         finally:
             repository.close()
 
-    monkeypatch.setattr(users, "open_users", open_users)
+    for module in (users, bulk_reset, selection):
+        monkeypatch.setattr(module, "open_users", open_users)

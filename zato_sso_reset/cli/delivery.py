@@ -4,10 +4,11 @@ import fcntl
 import os
 import select
 import stat
+from collections.abc import Callable
 from contextlib import suppress
 from logging import getLogger
 from pathlib import Path
-from typing import TYPE_CHECKING, Protocol, TextIO
+from typing import Protocol, TextIO
 
 import click
 
@@ -15,9 +16,6 @@ from zato_sso_reset.errors import FileNotMadeError, OutputError
 from zato_sso_reset.files import create_private_file, sync_folder, write_all
 from zato_sso_reset.signals import time_limit
 from zato_sso_reset.text import printable
-
-if TYPE_CHECKING:
-    from collections.abc import Callable
 
 logger = getLogger(__name__)
 
@@ -68,7 +66,7 @@ class Stdout:
         if self._fd is not None:
             warn_of_readers(self._fd)
 
-    def _write(self, text: str, write: "Callable[[int, bytes], None]") -> None:
+    def _write(self, text: str, write: Callable[[int, bytes], None]) -> None:
         if self._fd is None:
             click.echo(text, self._stream, nl=False)
             return

@@ -10,17 +10,20 @@ from contextlib import ExitStack, closing, redirect_stdout
 from dataclasses import dataclass, field
 from logging import getLogger
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import Any, BinaryIO
 
 import click
 
+from zato_sso_reset.audit.trail import Trail
 from zato_sso_reset.cli.delivery import Delivery, Stdout
 from zato_sso_reset.cli.json_lines import JsonLinesFile, check_new
 from zato_sso_reset.cli.progress import progress_bar
 from zato_sso_reset.cli.report import NOTICE, execution_log
 from zato_sso_reset.cli.request import Request
 from zato_sso_reset.cli.users_file import read_usernames
+from zato_sso_reset.database.engine import Database
 from zato_sso_reset.domain.access import describe
+from zato_sso_reset.domain.users import NewPassword
 from zato_sso_reset.errors import CommitRefusedError, CommitUnknownError, UserNotFoundError, ZatoError
 from zato_sso_reset.server.config import ServerConfig
 from zato_sso_reset.services.bulk_reset import Batch, reset_user_passwords
@@ -30,11 +33,6 @@ from zato_sso_reset.services.resume import Delivered, without_void_lines
 from zato_sso_reset.services.selection import Selection, select_all, select_listed
 from zato_sso_reset.signals import deferred_signals
 from zato_sso_reset.text import printable
-
-if TYPE_CHECKING:
-    from zato_sso_reset.audit.trail import Trail
-    from zato_sso_reset.database.engine import Database
-    from zato_sso_reset.domain.users import NewPassword
 
 logger = getLogger(__name__)
 
@@ -110,15 +108,13 @@ class Tally:
         self.changed.update(batch.changed)
 
 
-def reset_passwords(request: BulkRequest, trail: "Trail") -> None:
+def reset_passwords(request: BulkRequest, trail: Trail) -> None:
     """Reset the requested users' passwords.
 
     After a ZatoError, the current batch is unchanged, unless it is a `CommitUnknownError`.
     """
     request.check_usage()
     stdout = Stdout(sys.stdout) if request.to_stdout else None
-    from zato_sso_reset.database.engine import Database
-
     gc.freeze()
     gc.enable()  # unlike a single reset, this takes long enough to need it
     with execution_log(utc_now() if request.store_log else None), ExitStack() as stack:
@@ -154,7 +150,7 @@ def reset_passwords(request: BulkRequest, trail: "Trail") -> None:
         _reset(request, trail, server, database, usernames=selection.usernames, delivery=delivery)
 
 
-def _select(request: BulkRequest, database: "Database", already_reset: Collection[str]) -> Selection:
+def _select(request: BulkRequest, database: Database, already_reset: Collection[str]) -> Selection:
     if request.users_from:
         selection = select_listed(database, read_usernames(request.users_from), already_reset)
     else:
@@ -179,9 +175,9 @@ def _cut_void_lines(file: JsonLinesFile, delivered: Delivered) -> None:
 
 def _reset(
     request: BulkRequest,
-    trail: "Trail",
+    trail: Trail,
     server: ServerConfig,
-    database: "Database",
+    database: Database,
     *,
     usernames: Sequence[str],
     delivery: Delivery,
@@ -190,7 +186,7 @@ def _reset(
     changes = request.describe_changes()
     tally = Tally(len(usernames))
 
-    def deliver(new: Sequence["NewPassword"]) -> None:
+    def deliver(new: Sequence[NewPassword]) -> None:
         delivery.write_line("\n".join(json.dumps(each.record()) for each in new))
 
     with progress_bar(tally.total, hidden=request.verbose) as bar, deferred_signals() as signals:

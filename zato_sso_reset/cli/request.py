@@ -4,14 +4,11 @@ import os
 import sys
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING
 
 from zato_sso_reset.audit.operator import user_at_host
+from zato_sso_reset.audit.trail import Trail
 from zato_sso_reset.domain.access import AccessChanges
 from zato_sso_reset.server.config import ServerConfig
-
-if TYPE_CHECKING:
-    from zato_sso_reset.audit.trail import Trail
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -41,7 +38,7 @@ class Request:
         changes += [name for name in ("unlock", "disable_totp", "revoke_access") if getattr(self, name)]
         return ", ".join(changes)
 
-    def read_server(self, trail: "Trail") -> ServerConfig:
+    def read_server(self, trail: Trail) -> ServerConfig:
         """Open the audit trail and read the server; errors as `Trail.open` and `ServerConfig.read`."""
         trail.open()
         server = ServerConfig.read(self.path, env=os.environ, stdin=sys.stdin)

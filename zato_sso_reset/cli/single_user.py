@@ -7,8 +7,8 @@ from dataclasses import asdict, dataclass
 from logging import getLogger
 from pathlib import Path
 from types import MappingProxyType
-from typing import TYPE_CHECKING
 
+from zato_sso_reset.audit.trail import Trail
 from zato_sso_reset.cli.delivery import Delivery, OutputFile, Stdout
 from zato_sso_reset.cli.report import NOTICE, execution_log, store_arguments
 from zato_sso_reset.cli.request import Request
@@ -16,9 +16,6 @@ from zato_sso_reset.domain.access import describe
 from zato_sso_reset.errors import CommitRefusedError
 from zato_sso_reset.services.passwords import utc_now
 from zato_sso_reset.services.reset import Outcome, reset_user_password
-
-if TYPE_CHECKING:
-    from zato_sso_reset.audit.trail import Trail
 
 logger = getLogger(__name__)
 
@@ -35,7 +32,7 @@ class SingleUserRequest(Request):
 
 def set_password(
     request: SingleUserRequest,
-    trail: "Trail",
+    trail: Trail,
     *,
     verb: str,
     formats: Mapping[str, Callable[[Outcome], str]],

@@ -2,19 +2,15 @@
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING
 
-from sqlalchemy import Connection, TableClause, delete, false, func, literal, or_, select, true, update
+from sqlalchemy import Connection, delete, false, func, literal, or_, select, true, update
+from sqlalchemy.sql.expression import ColumnElement, Delete, TableClause, Update
 
 from zato_sso_reset.database.schema import check_transactions, columns_of
 from zato_sso_reset.database.tables import attributes, linked_accounts, links, sessions, users
 from zato_sso_reset.domain.access import Access, AccessChanges
+from zato_sso_reset.domain.users import User
 from zato_sso_reset.errors import DatabaseUnavailableError
-
-if TYPE_CHECKING:
-    from sqlalchemy import ColumnElement, Delete, Update
-
-    from zato_sso_reset.domain.users import User
 
 _TOTP = ("zato_sso_user", "is_totp_enabled")
 _LINKS = ("zato_sso_password_reset", "user_id")
@@ -29,11 +25,11 @@ class AccessRepository:
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
 
-    def get(self, user: "User", now: datetime) -> Access:
+    def get(self, user: User, now: datetime) -> Access:
         """Return the state of a user's account at `now`, naive UTC."""
         there = columns_of(self._connection)
 
-        def count(table: TableClause, *conditions: "ColumnElement[bool]") -> "ColumnElement[int]":
+        def count(table: TableClause, *conditions: ColumnElement[bool]) -> ColumnElement[int]:
             if not {(table.name, column.name) for column in table.c} <= there:
                 return literal(0)
             return select(func.count()).select_from(table).where(*conditions).scalar_subquery()
@@ -47,7 +43,7 @@ class AccessRepository:
         totp, *counts = self._connection.execute(query.where(users.c.id == user.id)).one()
         return Access(user.is_locked, bool(totp), *counts)
 
-    def change(self, of: Sequence["User"], changes: AccessChanges, now: datetime) -> dict[str, int]:
+    def change(self, of: Sequence[User], changes: AccessChanges, now: datetime) -> dict[str, int]:
         """Apply `changes` to these users, and return the number of each requested change, by its name.
 
         Raises DatabaseUnavailableError if a column is missing, or a change could not be rolled back.
@@ -75,18 +71,18 @@ class AccessRepository:
             changed["password-reset links invalidated"] = self._expire_links(of, now) if has_links else 0
         return changed
 
-    def _remove_sessions(self, of: Sequence["User"]) -> int:
+    def _remove_sessions(self, of: Sequence[User]) -> int:
         of_sessions = attributes.c.ust.in_(select(sessions.c.ust).where(_sessions(of)))
         by_index = attributes.c.user_id.in_([user.user_id for user in of])
         self._run(delete(attributes).where(by_index, of_sessions))  # SQLite does not cascade by itself
         return self._run(delete(sessions).where(_sessions(of)))
 
-    def _expire_links(self, of: Sequence["User"], now: datetime) -> int:
+    def _expire_links(self, of: Sequence[User], now: datetime) -> int:
         past = now - PAST
         valid = update(links).where(_links(of, now))
         return self._run(valid.values(expiration_time=past, reset_key_exp_time=past))
 
-    def check(self, of: Sequence["User"], changes: AccessChanges, now: datetime) -> None:
+    def check(self, of: Sequence[User], changes: AccessChanges, now: datetime) -> None:
         """Raise DatabaseUnavailableError if `changes` were not kept: a trigger may undo them silently."""
         left = []
         if changes.unlock:
@@ -103,27 +99,27 @@ class AccessRepository:
                 "Look for triggers on the zato_sso_ tables.",
             )
 
-    def _run(self, statement: "Update | Delete") -> int:
+    def _run(self, statement: Update | Delete) -> int:
         return self._connection.execute(statement).rowcount
 
 
-def _locked(of: Sequence["User"]) -> "ColumnElement[bool]":
+def _locked(of: Sequence[User]) -> ColumnElement[bool]:
     return users.c.id.in_([user.id for user in of]) & (users.c.is_locked == true())
 
 
-def _with_totp(of: Sequence["User"]) -> "ColumnElement[bool]":
+def _with_totp(of: Sequence[User]) -> ColumnElement[bool]:
     return users.c.id.in_([user.id for user in of]) & (users.c.is_totp_enabled == true())
 
 
-def _sessions(of: Sequence["User"]) -> "ColumnElement[bool]":
+def _sessions(of: Sequence[User]) -> ColumnElement[bool]:
     return sessions.c.user_id.in_([user.id for user in of])
 
 
-def _links(of: Sequence["User"], now: datetime) -> "ColumnElement[bool]":
+def _links(of: Sequence[User], now: datetime) -> ColumnElement[bool]:
     return links.c.user_id.in_([user.user_id for user in of]) & _pending(now)
 
 
-def _pending(now: datetime) -> "ColumnElement[bool]":
+def _pending(now: datetime) -> ColumnElement[bool]:
     """Return the condition for a usable link; once followed, it has a second time of expiry."""
     lasts = or_(links.c.expiration_time > now, links.c.reset_key_exp_time > now)
     return (links.c.is_password_reset == false()) & lasts

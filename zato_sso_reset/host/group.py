@@ -7,17 +7,15 @@ import sys
 from collections.abc import Sequence
 from contextlib import suppress
 from importlib.metadata import Distribution, EntryPoint, distributions
-from typing import TYPE_CHECKING, Any, NamedTuple, NoReturn
+from typing import Any, NamedTuple, NoReturn
 
 import click
+from click.shell_completion import CompletionItem
 
 from zato_sso_reset.errors import ZatoError
 from zato_sso_reset.host.messages import Failure, discard, print_error, print_line, write_stderr
 from zato_sso_reset.host.stock import hand_over
 from zato_sso_reset.text import printable
-
-if TYPE_CHECKING:
-    from click.shell_completion import CompletionItem
 
 _WRITE_ERRORS = {errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC}
 
@@ -67,10 +65,8 @@ class PluginGroup(click.Group):
         with formatter.section("Commands"):
             formatter.write_dl([(printable(name), _origins(found, ", ")) for name, found in plugins])
 
-    def shell_complete(self, ctx: click.Context, incomplete: str) -> "list[CompletionItem]":
+    def shell_complete(self, ctx: click.Context, incomplete: str) -> list[CompletionItem]:
         """Complete a command's name without loading any command."""
-        from click.shell_completion import CompletionItem
-
         names = [CompletionItem(name) for name in self.list_commands(ctx) if name.startswith(incomplete)]
         return names + click.Command.shell_complete(self, ctx, incomplete)
 

@@ -6,8 +6,9 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from itertools import islice
 from logging import getLogger
-from typing import TYPE_CHECKING
 
+from zato_sso_reset.database.engine import Database
+from zato_sso_reset.database.users import open_users
 from zato_sso_reset.domain.access import NO_CHANGES, AccessChanges
 from zato_sso_reset.domain.expiry import ExpiryPolicy
 from zato_sso_reset.domain.users import NewPassword
@@ -16,9 +17,6 @@ from zato_sso_reset.server.config import ServerConfig
 from zato_sso_reset.services.commit import commit, rolled_back_on_error
 from zato_sso_reset.services.passwords import PasswordMaker, utc_now
 from zato_sso_reset.text import printable
-
-if TYPE_CHECKING:
-    from zato_sso_reset.database.engine import Database
 
 logger = getLogger(__name__)
 
@@ -37,7 +35,7 @@ class Batch:
 
 def reset_user_passwords(
     server: ServerConfig,
-    database: "Database",
+    database: Database,
     usernames: Iterable[str],
     *,
     expiry: int | None,
@@ -56,8 +54,6 @@ def reset_user_passwords(
     ahead of the batch that is being written. Once `stop` returns true, the users hashed so far are the last
     batch. A `dry_run` neither delivers nor commits.
     """
-    from zato_sso_reset.database.users import open_users
-
     expiry_policy = ExpiryPolicy.from_settings(server.settings, expiry)
     expiry_policy.expires_at(utc_now())
     maker = PasswordMaker(server)

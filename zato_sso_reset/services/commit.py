@@ -4,6 +4,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, suppress
 from typing import TYPE_CHECKING
 
+from zato_sso_reset.domain.users import NewPassword
 from zato_sso_reset.errors import (
     CommitRefusedError,
     CommitUnknownError,
@@ -14,7 +15,6 @@ from zato_sso_reset.errors import (
 
 if TYPE_CHECKING:
     from zato_sso_reset.database.users import UserRepository
-    from zato_sso_reset.domain.users import NewPassword
 
 
 @contextmanager
@@ -27,7 +27,7 @@ def rolled_back_on_error(consequence: str = "Nothing was changed.") -> Iterator[
         raise
 
 
-def commit(users: "UserRepository", new: Sequence["NewPassword"]) -> None:
+def commit(users: "UserRepository", new: Sequence[NewPassword]) -> None:
     """Commit passwords that have been delivered.
 
     If the commit fails, a new connection looks up which passwords hold.

@@ -3,14 +3,12 @@
 from collections import Counter
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
 
+from zato_sso_reset.database.engine import Database
+from zato_sso_reset.database.users import open_users
+from zato_sso_reset.domain.users import User
 from zato_sso_reset.errors import UserNotFoundError
 from zato_sso_reset.text import printable
-
-if TYPE_CHECKING:
-    from zato_sso_reset.database.engine import Database
-    from zato_sso_reset.domain.users import User
 
 PAGE = 500  # users to look up at a time; SQLite before 3.32 accepts at most 999 parameters
 SHOWN = 10  # users that an error names
@@ -24,7 +22,7 @@ class Selection:
     super_users: int = 0
     problems: list[tuple[str, str]] = field(default_factory=list)
 
-    def add(self, user: "User") -> None:
+    def add(self, user: User) -> None:
         """Select a user."""
         self.usernames.append(user.username)
         self.super_users += user.is_super_user
@@ -37,11 +35,9 @@ class Selection:
 
 
 def select_listed(
-    database: "Database", listed: Iterable[str], already_reset: Collection[str] = ()
+    database: Database, listed: Iterable[str], already_reset: Collection[str] = ()
 ) -> Selection:
     """Look up usernames, without those that are `already_reset`; errors as `Database.transaction`."""
-    from zato_sso_reset.database.users import open_users
-
     counts = Counter(listed)
     repeated = sorted(name for name, count in counts.items() if count > 1)
     selection = Selection(problems=[(name, "listed more than once") for name in repeated])
@@ -62,17 +58,13 @@ def select_listed(
     return selection
 
 
-def select_all(
-    database: "Database", exclude: Sequence[str], already_reset: Collection[str] = ()
-) -> Selection:
+def select_all(database: Database, exclude: Sequence[str], already_reset: Collection[str] = ()) -> Selection:
     """Look up all approved users, without `exclude` and without those that are `already_reset`.
 
     Raises:
         UserNotFoundError: a user in `exclude` does not exist.
         DatabaseError: the database can't be read.
     """
-    from zato_sso_reset.database.users import open_users
-
     with open_users(database, read_only=True) as users:
         excluded = users.find(exclude, lock=False)
         for name in exclude:

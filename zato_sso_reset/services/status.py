@@ -5,16 +5,15 @@ from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+from zato_sso_reset.database.engine import Database
+from zato_sso_reset.database.statuses import StoredStatus, open_statuses
+from zato_sso_reset.database.users import open_users
 from zato_sso_reset.domain.hashing import configured_hasher, hasher_of, needs_rehash
 from zato_sso_reset.errors import ConfigError
 from zato_sso_reset.server.config import ServerConfig
 from zato_sso_reset.services.passwords import hash_reader
-
-if TYPE_CHECKING:
-    from zato_sso_reset.database.engine import Database
-    from zato_sso_reset.database.statuses import StoredStatus
 
 PAGE = 500  # users to look up at a time; SQLite before 3.32 accepts at most 999 parameters
 IDS = 50_000  # users to sort at a time, which scans the whole table
@@ -49,7 +48,7 @@ class PasswordStatus:
 
 
 def password_statuses(
-    server: ServerConfig, database: "Database", *, username: str | None, within: int | None, now: datetime
+    server: ServerConfig, database: Database, *, username: str | None, within: int | None, now: datetime
 ) -> Iterator[list[PasswordStatus]]:
     """Return pages of users by expiry, each read in a short transaction.
 
@@ -61,9 +60,6 @@ def password_statuses(
         ConfigError: a setting of the server is missing or malformed.
         DatabaseError: the database can't be read.
     """
-    from zato_sso_reset.database.statuses import open_statuses
-    from zato_sso_reset.database.users import open_users
-
     setting = configured_hasher(server.settings)
     read_hash = hash_reader(server)
     longest = (datetime.max - now).days  # noqa: DTZ901 Zato's times are naive
@@ -82,7 +78,7 @@ def password_statuses(
             found = statuses.find(ids, until=until, has_totp=has_totp)
         return [status(user) for user in found]
 
-    def status(user: "StoredStatus") -> PasswordStatus:
+    def status(user: StoredStatus) -> PasswordStatus:
         hashed: dict[str, Any] = {}
         with suppress(ConfigError):
             if hasher := hasher_of(read_hash(user.password)):
@@ -94,7 +90,7 @@ def password_statuses(
     return map(read, pages)
 
 
-def _status(user: "StoredStatus", now: datetime, **fields: Any) -> PasswordStatus:
+def _status(user: StoredStatus, now: datetime, **fields: Any) -> PasswordStatus:
     return PasswordStatus(
         username=user.username,
         approval_status=user.approval_status,
@@ -110,10 +106,8 @@ def _status(user: "StoredStatus", now: datetime, **fields: Any) -> PasswordStatu
     )
 
 
-def _pages(database: "Database", until: datetime | None) -> Iterator[Sequence[int]]:
+def _pages(database: Database, until: datetime | None) -> Iterator[Sequence[int]]:
     """Yield the ids of users by expiry; sorting only one page at first is faster."""
-    from zato_sso_reset.database.statuses import open_statuses
-
     size, after = PAGE, None
     while True:
         with open_statuses(database) as statuses:
