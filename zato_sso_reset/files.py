@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import TextIO
 
 from zato_sso_reset.errors import ConfigError, FileNotMadeError, PermissionDeniedError
-from zato_sso_reset.text import printable
+from zato_sso_reset.text import printable, quoted
 
 MAX_SIZE = 1024 * 1024  # bytes; the largest configuration file of a server has some 10 KiB
 
@@ -50,7 +50,7 @@ def create_private_file(path: Path) -> TextIO:
     try:
         fd = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
     except OSError as error:
-        raise FileNotMadeError(f"`{printable(str(path))}` can't be created: {error.strerror}.") from None
+        raise FileNotMadeError(f"{quoted(path)} can't be created: {error.strerror}.") from None
     return os.fdopen(fd, "w", encoding="utf-8")
 
 

@@ -9,9 +9,14 @@ def printable(text: str, limit: int = 200) -> str:
     return escaped if len(escaped) <= limit else escaped[:limit] + "..."
 
 
+def quoted(text: object, limit: int = 200) -> str:
+    """Return `text` printable, between backquotes."""
+    return f"`{printable(str(text), limit)}`"
+
+
 def did_you_mean(wanted: str, known: Mapping[str, str]) -> str:
     """Return a sentence that suggests the values of the nearest keys, at most three, or an empty text."""
     from difflib import get_close_matches
 
-    near = " or ".join(f"`{printable(known[key])}`" for key in get_close_matches(wanted, known))
+    near = " or ".join(quoted(known[key]) for key in get_close_matches(wanted, known))
     return f"Did you mean {near}?" if near else ""

@@ -95,9 +95,8 @@ def _address(setting: Setting) -> Address | None:
         match = _ADDRESS.fullmatch(value)
         if match and (port := int(match["port"] or PORT)) in range(1, 65536):
             return match["ipv6"] or match["host"], port
-    raise ConfigError(
-        f"{setting.source} is not true, false, the absolute path of a socket, or HOST:PORT.", "Correct it."
-    )
+    message = f"{setting.source} is not true, false, the absolute path of a socket, or HOST:PORT."
+    raise ConfigError(message, "Correct it.")
 
 
 def _refuse_secret(_group: str, _key: str) -> NoReturn:

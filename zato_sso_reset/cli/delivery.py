@@ -15,7 +15,7 @@ import click
 from zato_sso_reset.errors import FileNotMadeError, OutputError
 from zato_sso_reset.files import create_private_file, sync_folder, write_all
 from zato_sso_reset.signals import time_limit
-from zato_sso_reset.text import printable
+from zato_sso_reset.text import quoted
 
 logger = getLogger(__name__)
 
@@ -85,7 +85,7 @@ class OutputFile:
     def __init__(self, path: Path) -> None:
         """Raise FileNotMadeError if `path` exists, or if its folder can't be written to."""
         self._path = path
-        self._shown = f"`{printable(str(path))}`"
+        self._shown = quoted(path)
         problem = ""
         if os.path.lexists(path):
             problem = "already exists"

@@ -13,7 +13,7 @@ from zato_sso_reset.cli.delivery import warn_of_readers
 from zato_sso_reset.errors import ConfigError, FileNotMadeError, OutputError
 from zato_sso_reset.files import sync_folder, write_all
 from zato_sso_reset.services.resume import Delivered, DeliveredBatch
-from zato_sso_reset.text import printable
+from zato_sso_reset.text import quoted
 
 _BEGINNING = b'{"username": "'  # the beginning of every line
 
@@ -21,9 +21,8 @@ _BEGINNING = b'{"username": "'  # the beginning of every line
 def check_new(path: Path) -> None:
     """Raise FileNotMadeError if a file exists."""
     if os.path.lexists(path):
-        raise FileNotMadeError(
-            f"`{printable(str(path))}` already exists.", "Use another file, or --resume to continue it."
-        )
+        message = f"{quoted(path)} already exists."
+        raise FileNotMadeError(message, "Use another file, or --resume to continue it.")
 
 
 class JsonLinesFile:
@@ -35,7 +34,7 @@ class JsonLinesFile:
         Raises FileNotMadeError if it exists, can't be opened, or another process writes to it.
         """
         self._path = path
-        self._shown = f"`{printable(str(path))}`"
+        self._shown = quoted(path)
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             self._fd = os.open(path, flags if resume else flags | os.O_EXCL, 0o600)

@@ -32,7 +32,7 @@ from zato_sso_reset.services.passwords import utc_now
 from zato_sso_reset.services.resume import Delivered, without_void_lines
 from zato_sso_reset.services.selection import Selection, select_all, select_listed
 from zato_sso_reset.signals import deferred_signals
-from zato_sso_reset.text import printable
+from zato_sso_reset.text import quoted
 
 logger = getLogger(__name__)
 
@@ -75,9 +75,8 @@ class BulkRequest(Request):
     def check_usage(self) -> None:
         """Raise UsageError if the options do not go together."""
         if (self.users_from is not None) == self.all_users or (self.exclude and self.users_from):
-            raise click.UsageError(
-                "Use either --users-from FILE, or --all with any number of --exclude USERNAME."
-            )
+            message = "Use either --users-from FILE, or --all with any number of --exclude USERNAME."
+            raise click.UsageError(message)
         if self.resume and self.to_stdout:
             raise click.UsageError("--resume continues a file, but --output-file is stdout.")
         if not (self.yes or self.dry_run or (sys.stdin and sys.stdin.isatty())):
@@ -168,7 +167,7 @@ def _select(request: BulkRequest, database: Database, already_reset: Collection[
 def _cut_void_lines(file: JsonLinesFile, delivered: Delivered) -> None:
     """Cut off lines that were not stored; copy them if nothing shows that the file is this server's."""
     if delivered.void:
-        copied = "" if delivered.usernames else f" They are kept in `{printable(str(file.copy()))}`."
+        copied = "" if delivered.usernames else f" They are kept in {quoted(file.copy())}."
         logger.warning("The last %s line(s) were never stored, and are replaced.%s", delivered.void, copied)
     file.cut(delivered.end)
 

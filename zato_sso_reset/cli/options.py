@@ -9,7 +9,7 @@ from unicodedata import category
 import click
 
 from zato_sso_reset.cli.completion import complete_path, complete_username
-from zato_sso_reset.text import printable
+from zato_sso_reset.text import printable, quoted
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -34,7 +34,7 @@ def username_type(text: str) -> str:
     if not text:
         raise click.BadParameter("It is empty.")
     if len(text) > MAX_USERNAME:
-        raise click.BadParameter(f"`{printable(text, 40)}` is longer than {MAX_USERNAME} characters.")
+        raise click.BadParameter(f"{quoted(text, 40)} is longer than {MAX_USERNAME} characters.")
     if has_controls(text) or any(ord(c) in _BIDI_CONTROLS for c in text):
         shown = printable(text, 80)
         raise click.BadParameter(f"`{shown}` has control characters or bytes that are not UTF-8.")
@@ -61,7 +61,7 @@ def _yes_no(text: str) -> bool:
         return True
     if word in {"false", "no", "off", "n", "f", "0"}:
         return False
-    raise click.BadParameter(f"`{printable(text, 40)}` is neither true nor false.")
+    raise click.BadParameter(f"{quoted(text, 40)} is neither true nor false.")
 
 
 def _path(text: str) -> Path:

@@ -60,9 +60,8 @@ class AccessRepository:
             changed["users unlocked"] = self._run(update(users).where(_locked(of)).values(values))
         if changes.disable_totp:
             if _TOTP not in existing:
-                raise DatabaseUnavailableError(
-                    "This database belongs to a Zato version without TOTP.", "Leave out --disable-totp."
-                )
+                message = "This database belongs to a Zato version without TOTP."
+                raise DatabaseUnavailableError(message, "Leave out --disable-totp.")
             disable = update(users).where(_with_totp(of)).values(is_totp_enabled=False)
             changed["TOTP turned off"] = self._run(disable)
         if changes.revoke_access:
@@ -94,10 +93,8 @@ class AccessRepository:
             if _LINKS in columns_of(self._connection, readable=False):
                 left.append(select(links.c.user_id).where(_links(of, now)))
         if any(self._connection.execute(query.limit(1)).first() for query in left):
-            raise DatabaseUnavailableError(
-                "The database did not keep the changes besides the password.",
-                "Look for triggers on the zato_sso_ tables.",
-            )
+            message = "The database did not keep the changes besides the password."
+            raise DatabaseUnavailableError(message, "Look for triggers on the zato_sso_ tables.")
 
     def _run(self, statement: Update | Delete) -> int:
         return self._connection.execute(statement).rowcount

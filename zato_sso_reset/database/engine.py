@@ -23,7 +23,7 @@ from zato_sso_reset.errors import (
     raise_without_context,
 )
 from zato_sso_reset.server.database import DatabaseConfig
-from zato_sso_reset.text import printable
+from zato_sso_reset.text import quoted
 
 CONNECT_TIMEOUT = 5  # seconds until a connection is established
 LOCK_TIMEOUT = 5  # seconds to wait for another process's lock
@@ -121,14 +121,12 @@ def _sqlite_url(file: Path) -> URL:
 
 def _server_url(config: DatabaseConfig) -> URL:
     if config.backend not in _DRIVERS:
-        raise ConfigError(
-            f"Zato has no engine `{printable(config.backend, 40)}`.", "Use sqlite, postgresql or mysql."
-        )
+        message = f"Zato has no engine {quoted(config.backend, 40)}."
+        raise ConfigError(message, "Use sqlite, postgresql or mysql.")
     product, drivername, module, extra = _DRIVERS[config.backend]
     if importlib.util.find_spec(module) is None:
-        raise DatabaseUnavailableError(
-            f"The driver for {product} is not installed.", f"Reinstall this program with the extra `{extra}`."
-        )
+        message = f"The driver for {product} is not installed."
+        raise DatabaseUnavailableError(message, f"Reinstall this program with the extra `{extra}`.")
     return URL.create(
         drivername,
         config.username,
@@ -209,14 +207,13 @@ def _stop_watching(_connection: Any, record: ConnectionPoolEntry) -> None:
 
 def _check_file(path: Path, *, read_only: bool) -> None:
     """Check that SQLite has a file to open; its own errors say less."""
-    name = f"SQLite database `{printable(str(path))}`"
+    name = f"SQLite database {quoted(path)}"
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise DatabaseUnavailableError(f"{name} is not a file.", "Correct db_name.")
     except (FileNotFoundError, NotADirectoryError):
-        raise DatabaseUnavailableError(
-            f"{name} is missing; it was not created.", "Correct db_name."
-        ) from None
+        message = f"{name} is missing; it was not created."
+        raise DatabaseUnavailableError(message, "Correct db_name.") from None
     except PermissionError:
         raise DatabaseDeniedError(f"{name} may not be accessed.", "Run as the server's own user.") from None
     except (OSError, ValueError) as error:  # a name that is too long; a NUL

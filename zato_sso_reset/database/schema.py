@@ -50,7 +50,5 @@ def check_transactions(connection: Connection, tables: Sequence[str]) -> None:
     if connection.dialect.name != "mysql":
         return
     for table in connection.scalars(_WITHOUT_TRANSACTIONS, {"tables": tables}):
-        raise DatabaseUnavailableError(
-            f"The table {table} is not transactional, so a failed change could not be rolled back.",
-            f"Convert it: ALTER TABLE {table} ENGINE=InnoDB.",
-        )
+        message = f"The table {table} is not transactional, so a failed change could not be rolled back."
+        raise DatabaseUnavailableError(message, f"Convert it: ALTER TABLE {table} ENGINE=InnoDB.")

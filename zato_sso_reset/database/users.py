@@ -14,7 +14,7 @@ from zato_sso_reset.database.tables import users
 from zato_sso_reset.domain.access import AccessChanges
 from zato_sso_reset.domain.users import APPROVED, NewPassword, User
 from zato_sso_reset.errors import DatabaseUnavailableError, UserNotFoundError
-from zato_sso_reset.text import did_you_mean, printable
+from zato_sso_reset.text import did_you_mean, quoted
 
 CANDIDATES = 500  # usernames to compare with a mistyped one, of each kind of similarity
 COMPLETIONS = 50  # usernames to offer for completion
@@ -39,17 +39,15 @@ class UserRepository:
         """Lock and return the user with exactly this name; raise UserNotFoundError if none is approved."""
         user = self.get(username, lock=True)
         if not user.is_approved:
-            raise UserNotFoundError(
-                f"User `{printable(username)}` is not approved, but `{printable(user.approval_status)}`.",
-                "Approve the user first.",
-            )
+            message = f"User {quoted(username)} is not approved, but {quoted(user.approval_status)}."
+            raise UserNotFoundError(message, "Approve the user first.")
         return user
 
     def get(self, username: str, *, lock: bool) -> User:
         """Return the user with exactly this name, approved or not; raise UserNotFoundError if none exists."""
         user = self.find([username], lock=lock).get(username)
         if user is None:
-            raise UserNotFoundError(f"No such user `{printable(username)}`.", self.suggest(username))
+            raise UserNotFoundError(f"No such user {quoted(username)}.", self.suggest(username))
         return user
 
     def find(self, usernames: Sequence[str], *, lock: bool) -> dict[str, User]:

@@ -29,7 +29,5 @@ class PasswordGenerator:
             refusal = self.policy.refusal(password)
             if refusal is None:
                 return password
-        raise PasswordRefusedError(
-            f"The server's password policy refuses every generated password: {refusal}.",
-            "Relax [password] in `sso.conf`, or override it in `sso.toml`.",
-        )
+        message = f"The server's password policy refuses every generated password: {refusal}."
+        raise PasswordRefusedError(message, "Relax [password] in `sso.conf`, or override it in `sso.toml`.")

@@ -12,7 +12,7 @@ from typing import NoReturn
 import click
 
 from zato_sso_reset.host.messages import HintedUsageError
-from zato_sso_reset.text import did_you_mean, printable
+from zato_sso_reset.text import did_you_mean, printable, quoted
 
 STOCK_CLI = "ZATO_STOCK_CLI"  # the environment variable with the path of the stock `zato`
 
@@ -41,16 +41,15 @@ def hand_over(args: Sequence[str], command: str, known: Iterable[str]) -> NoRetu
     count = _count_hand_overs()
     if count > MAX_HAND_OVERS or _is_this_program(stock):
         raise click.ClickException(
-            f"No such command `{shown}`, and `{printable(stock)}` is not a stock `zato`: it leads back here. "
+            f"No such command `{shown}`, and {quoted(stock)} is not a stock `zato`: it leads back here. "
             f"Set {STOCK_CLI} to the stock one."
         )
     env = {**os.environ, HANDED_OVER: f"{int(time.time())} {count}"}
     try:
         os.execve(stock, ["zato", *args], env)  # noqa: S606 no shell: arguments are passed on as they are
     except OSError as error:
-        raise click.ClickException(
-            f"`{shown}` needs the stock `zato`, but `{printable(stock)}` can't be run: {error.strerror}."
-        ) from None
+        message = f"`{shown}` needs the stock `zato`, but {quoted(stock)} can't be run: {error.strerror}."
+        raise click.ClickException(message) from None
 
 
 def _find_stock() -> str | None:

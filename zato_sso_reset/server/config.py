@@ -55,9 +55,8 @@ class ServerConfig:
 
 
 def _refuse_secret(_group: str, _key: str) -> str:
-    raise ConfigError(
-        "`secrets.conf` refers to one of its own secrets.", "Replace the reference by its value."
-    )
+    message = "`secrets.conf` refers to one of its own secrets."
+    raise ConfigError(message, "Replace the reference by its value.")
 
 
 def _read_secret_key(secrets: Settings, stdin: TextIO | None) -> SecretKey:
@@ -65,9 +64,8 @@ def _read_secret_key(secrets: Settings, stdin: TextIO | None) -> SecretKey:
     if key == "zato+stdin:///":
         key = _first_line(stdin)
         if not key:
-            raise ConfigError(
-                "`secrets.conf` has key1 read from standard input, which is empty.", "Pipe the key in."
-            )
+            message = "`secrets.conf` has key1 read from standard input, which is empty."
+            raise ConfigError(message, "Pipe the key in.")
     secret_key = SecretKey(key)
     proof = secrets.get("zato", "well_known_data")
     if secret_key.unseal(proof.text(), proof.source) != WELL_KNOWN_DATA:

@@ -7,7 +7,7 @@ from urllib.parse import parse_qs, unquote, urlsplit
 
 from zato_sso_reset.domain.settings import Settings
 from zato_sso_reset.errors import ConfigError
-from zato_sso_reset.text import printable
+from zato_sso_reset.text import printable, quoted
 
 _PRODUCTS = {"postgresql": "PostgreSQL", "mysql": "MySQL", "mariadb": "MariaDB"}
 
@@ -38,7 +38,7 @@ class DatabaseConfig:
             return f"SQLite database `{database}`"
         address = (self.host or "localhost") + (f":{self.port}" if self.port else "")
         product = _PRODUCTS.get(self.backend, printable(self.backend, 40))
-        return f"{product} database `{database}` at `{printable(address)}`"
+        return f"{product} database `{database}` at {quoted(address)}"
 
 
 def read_database_config(sso: Settings, server: Settings) -> DatabaseConfig:
@@ -89,7 +89,5 @@ def _parse_url(text: str) -> DatabaseConfig:
                 options=parse_qs(url.query, keep_blank_values=True),
             )
     # The URL may hold a password, so it is not shown.
-    raise ConfigError(
-        "[sql] url (usually of `sso.toml`) is not a URL like engine://user:password@host:port/name.",
-        "Percent-encode the special characters in it.",
-    )
+    message = "[sql] url (usually of `sso.toml`) is not a URL like engine://user:password@host:port/name."
+    raise ConfigError(message, "Percent-encode the special characters in it.")

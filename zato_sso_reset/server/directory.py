@@ -5,7 +5,7 @@ from pathlib import Path
 
 from zato_sso_reset.errors import ConfigError, NotAServerError, PermissionDeniedError
 from zato_sso_reset.files import read_text
-from zato_sso_reset.text import did_you_mean, printable
+from zato_sso_reset.text import did_you_mean, printable, quoted
 
 
 def find_repo(path: Path) -> Path:
@@ -21,12 +21,11 @@ def find_repo(path: Path) -> Path:
             return repo
         hint = _describe(path)
     except PermissionError:
-        raise PermissionDeniedError(
-            f"`{printable(str(path))}` may not be read.", "Run as the server's own user."
-        ) from None
+        message = f"{quoted(path)} may not be read."
+        raise PermissionDeniedError(message, "Run as the server's own user.") from None
     except OSError as error:
         hint = f"{error.strerror}."
-    raise NotAServerError(f"No server found at `{printable(str(path))}`.", hint)
+    raise NotAServerError(f"No server found at {quoted(path)}.", hint)
 
 
 def servers_in(folder: Path) -> list[str]:
@@ -54,9 +53,9 @@ def _describe(path: Path) -> str:
         return "It is a file; use the server's directory."
     for parent in path.absolute().parents:
         if (parent / "config" / "repo" / "secrets.conf").exists() and _component(parent) == "SERVER":
-            return f"Did you mean `{printable(str(parent))}`?"
+            return f"Did you mean {quoted(parent)}?"
     if (path / "config" / "repo" / "secrets.conf").exists():
         return f"It is a component of another kind: {printable(_component(path), 40).lower()}."
     if servers := servers_in(path):
-        return "There are servers inside: " + ", ".join(f"`{printable(name)}`" for name in servers) + "."
+        return "There are servers inside: " + ", ".join(quoted(name) for name in servers) + "."
     return "It has no `config/repo/secrets.conf`."

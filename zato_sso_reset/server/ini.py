@@ -5,7 +5,7 @@ from pathlib import Path
 from zato_sso_reset.domain.settings import Setting
 from zato_sso_reset.errors import ConfigError
 from zato_sso_reset.files import read_text
-from zato_sso_reset.text import printable
+from zato_sso_reset.text import quoted
 
 
 class IniFile:
@@ -15,7 +15,7 @@ class IniFile:
         """Read the file; raise ConfigError if it is missing or malformed, or PermissionDeniedError."""
         from configobj import ConfigObj, ConfigObjError
 
-        self._shown = f"`{printable(str(path))}`"
+        self._shown = quoted(path)
         try:
             self._sections = ConfigObj(read_text(path).splitlines(), raise_errors=True)
         except ConfigObjError as error:

@@ -16,9 +16,8 @@ class SecretKey:
             self._fernet = Fernet(key.encode())
             return
         # The suppressed error may hold the key.
-        raise ConfigError(
-            "[secret_keys] key1 of `secrets.conf` is not a Fernet key.", "Restore the server's own key."
-        )
+        message = "[secret_keys] key1 of `secrets.conf` is not a Fernet key."
+        raise ConfigError(message, "Restore the server's own key.")
 
     def __repr__(self) -> str:
         return "SecretKey(...)"

@@ -11,7 +11,7 @@ from zato_sso_reset.domain.settings import Setting
 from zato_sso_reset.errors import ConfigError
 from zato_sso_reset.server.ini import IniFile
 from zato_sso_reset.server.toml import TomlFile
-from zato_sso_reset.text import printable
+from zato_sso_reset.text import quoted
 
 logger = getLogger(__name__)
 
@@ -56,7 +56,7 @@ class LayeredSettings:
         """Return a setting; raise ConfigError if no source has it."""
         if setting := self.find(section, key):
             return setting
-        raise ConfigError(f"`{printable(str(self.path))}` has no [{section}] {key}.", "Add it.")
+        raise ConfigError(f"{quoted(self.path)} has no [{section}] {key}.", "Add it.")
 
     def find(self, section: str, key: str) -> Setting | None:
         """Return a setting, or None if no source has it."""

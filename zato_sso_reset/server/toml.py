@@ -9,7 +9,7 @@ from typing import Any
 from zato_sso_reset.domain.settings import Setting
 from zato_sso_reset.errors import ConfigError
 from zato_sso_reset.files import read_text
-from zato_sso_reset.text import printable
+from zato_sso_reset.text import printable, quoted
 
 OVERRIDES = {
     "main": {"encrypt_password"},
@@ -26,7 +26,7 @@ class TomlFile:
 
     def __init__(self, path: Path) -> None:
         self._path = path
-        self._shown = f"`{printable(str(path))}`"
+        self._shown = quoted(path)
 
     def find(self, section: str, key: str) -> Setting | None:
         """Return a value, or None if the file does not exist or does not have it.
@@ -72,6 +72,5 @@ class TomlFile:
             from difflib import get_close_matches
 
             [nearest] = get_close_matches(name, known, n=1, cutoff=0)
-            raise ConfigError(
-                f"{self._shown} has an unknown {kind}: {printable(name)}.", f"Did you mean {nearest}?"
-            )
+            message = f"{self._shown} has an unknown {kind}: {printable(name)}."
+            raise ConfigError(message, f"Did you mean {nearest}?")

@@ -16,7 +16,7 @@ from zato_sso_reset.errors import UserNotFoundError
 from zato_sso_reset.server.config import ServerConfig
 from zato_sso_reset.services.commit import commit, rolled_back_on_error
 from zato_sso_reset.services.passwords import PasswordMaker, utc_now
-from zato_sso_reset.text import printable
+from zato_sso_reset.text import quoted
 
 logger = getLogger(__name__)
 
@@ -68,9 +68,8 @@ def reset_user_passwords(
                 approved = {name: user for name, user in found.items() if user.is_approved}
                 missing = [name for name in made if name not in approved]
                 if missing and not skip_missing:
-                    raise UserNotFoundError(
-                        f"User `{printable(missing[0])}` no longer exists, or is no longer approved."
-                    )
+                    message = f"User {quoted(missing[0])} no longer exists, or is no longer approved."
+                    raise UserNotFoundError(message)
                 set_at = utc_now()
                 expires_at = expiry_policy.expires_at(set_at)
                 new = [

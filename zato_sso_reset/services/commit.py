@@ -58,13 +58,9 @@ def commit(users: "UserRepository", new: Sequence[NewPassword]) -> None:
         if any(stored.get(each.user.id) == each.user.password for each in new):
             void = f"{len(new)} new passwords are" if many else "the new password is"
             old = "ones stay" if many else "one stays"
-            raise CommitRefusedError(
-                f"The database refused the commit: {void} void, and the old {old}.", "Run the command again."
-            )
+            message = f"The database refused the commit: {void} void, and the old {old}."
+            raise CommitRefusedError(message, "Run the command again.")
         problem = "The password has been changed again since."
     subject = f"the last {len(new)} new passwords were" if many else "the new password was"
-    raise CommitUnknownError(
-        f"It is unknown whether {subject} stored. {problem}",
-        "Run the command again.",
-        [each.user.username for each in new],
-    )
+    message = f"It is unknown whether {subject} stored. {problem}"
+    raise CommitUnknownError(message, "Run the command again.", [each.user.username for each in new])

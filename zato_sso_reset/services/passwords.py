@@ -36,9 +36,8 @@ class PasswordMaker:
         Raises PasswordRefusedError if the policy refuses the chosen password, or every generated one.
         """
         if chosen is not None and (refusal := self._policy.refusal(chosen)):
-            raise PasswordRefusedError(
-                f"The server's password policy refuses this password: {refusal}.", "Choose another."
-            )
+            message = f"The server's password policy refuses this password: {refusal}."
+            raise PasswordRefusedError(message, "Choose another.")
         password = self._generator.generate() if chosen is None else chosen
         return password, self._seal(self._hasher.hash(password))
 

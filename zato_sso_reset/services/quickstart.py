@@ -39,9 +39,8 @@ def create_server(path: Path, username: str) -> Path:
     path = Path(os.path.abspath(path))  # noqa: PTH100 a link in the path stays one
     shown = printable(str(path))
     if not str(path).isprintable() or "%(" in str(path) or all(quote in str(path) for quote in _QUOTES):
-        raise FileNotMadeError(
-            f"`{shown}` has characters that are invalid in a configuration file.", "Use another path."
-        )
+        message = f"`{shown}` has characters that are invalid in a configuration file."
+        raise FileNotMadeError(message, "Use another path.")
     try:
         if path.exists() and not (path.is_dir() and not any(path.iterdir())):
             raise AlreadyExistsError(f"`{shown}` already exists and is not empty.", "Use another path.")

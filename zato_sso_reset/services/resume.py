@@ -49,9 +49,8 @@ def without_void_lines(delivered: Delivered, server: ServerConfig, database: Dat
     if not last or _was_stored(server, database, last, delivered.written_at):
         return delivered
     if previous and not _was_stored(server, database, previous, delivered.written_at):
-        raise ConfigError(
-            "The last passwords of --output-file belong to another server.", "Use the PATH of that server."
-        )
+        message = "The last passwords of --output-file belong to another server."
+        raise ConfigError(message, "Use the PATH of that server.")
     usernames = delivered.usernames - last.keys()
     return replace(delivered, usernames=usernames, end=delivered.last.offset, void=len(last))
 

@@ -8,7 +8,7 @@ from zato_sso_reset.database.engine import Database
 from zato_sso_reset.database.users import open_users
 from zato_sso_reset.domain.users import User
 from zato_sso_reset.errors import UserNotFoundError
-from zato_sso_reset.text import printable
+from zato_sso_reset.text import printable, quoted
 
 PAGE = 500  # users to look up at a time; SQLite before 3.32 accepts at most 999 parameters
 SHOWN = 10  # users that an error names
@@ -29,7 +29,7 @@ class Selection:
 
     def describe_problems(self) -> str:
         """Return the number of problems, and the first of them."""
-        shown = [f"`{printable(name, 80)}` ({problem})" for name, problem in self.problems[:SHOWN]]
+        shown = [f"{quoted(name, 80)} ({problem})" for name, problem in self.problems[:SHOWN]]
         more = f" and {len(self.problems) - SHOWN} more" if len(self.problems) > SHOWN else ""
         return f"{len(self.problems)} can't be reset: {', '.join(shown)}{more}"
 
@@ -69,7 +69,7 @@ def select_all(database: Database, exclude: Sequence[str], already_reset: Collec
         excluded = users.find(exclude, lock=False)
         for name in exclude:
             if name not in excluded:
-                raise UserNotFoundError(f"No such user `{printable(name)}` to exclude.", users.suggest(name))
+                raise UserNotFoundError(f"No such user {quoted(name)} to exclude.", users.suggest(name))
     selection = Selection()
     last = 0
     while True:

@@ -9,7 +9,7 @@ from zato_sso_reset.cli.commands.change_user_password import change_user_passwor
 from zato_sso_reset.cli.commands.reset_user_password import reset_user_password
 from zato_sso_reset.errors import ConfigError
 from zato_sso_reset.host.stock import hand_over
-from zato_sso_reset.text import printable
+from zato_sso_reset.text import quoted
 
 _COMMANDS = {"sso_change_user_password": change_user_password, "sso_reset_user_password": reset_user_password}
 """Our commands, by their names in stored files."""
@@ -29,9 +29,7 @@ def from_config(ctx: click.Context, file: Path) -> None:
     arguments = _read(file)
     name = arguments.pop("command", "")
     if not name:
-        raise ConfigError(
-            f"`{printable(str(file))}` has no `command=`.", "Use a file written by --store-config."
-        )
+        raise ConfigError(f"{quoted(file)} has no `command=`.", "Use a file written by --store-config.")
     if name not in _COMMANDS:
         hand_over(["from-config", str(file)], name, known=_COMMANDS)
     stored = _COMMANDS[name]
@@ -49,9 +47,7 @@ def _read(file: Path) -> dict[str, str]:
         if line.strip() and not line.lstrip().startswith("#"):
             name, equals, value = line.partition("=")
             if not equals:
-                raise ConfigError(
-                    f"`{printable(str(file))}`, line {number}: not `name=value`.", "Correct the line."
-                )
+                raise ConfigError(f"{quoted(file)}, line {number}: not `name=value`.", "Correct the line.")
             arguments[name.strip()] = value
     return arguments
 
@@ -68,13 +64,9 @@ def _argv(stored: click.Command, arguments: dict[str, str], file: Path) -> list[
         elif value == "True":
             argv.append(param.opts[0])
         elif value not in {None, "False"}:
-            raise ConfigError(
-                f"`{printable(str(file))}`: {param.name} is neither True nor False.", "Correct it."
-            )
+            raise ConfigError(f"{quoted(file)}: {param.name} is neither True nor False.", "Correct it.")
     if arguments:
         # Their names are not shown: in another kind of file, they may be secrets.
-        raise ConfigError(
-            f"`{printable(str(file))}` has {len(arguments)} line(s) that `{stored.name}` does not accept.",
-            "Remove them.",
-        )
+        message = f"{quoted(file)} has {len(arguments)} line(s) that `{stored.name}` does not accept."
+        raise ConfigError(message, "Remove them.")
     return [*argv, "--", *positional]
