@@ -15,9 +15,7 @@ MAX_SIZE = 1024 * 1024  # bytes; the largest configuration file of a server has 
 def read_text(path: Path) -> str:
     """Return the text of a regular file of at most `MAX_SIZE` bytes, without blocking on other kinds of file.
 
-    Raises:
-        ConfigError: the file is missing, is not a regular file, is too large or is not UTF-8 text.
-        PermissionDeniedError: the file may not be read.
+    Raises ConfigError if it is missing, not a regular file, too large or not UTF-8, or PermissionDeniedError.
     """
     shown = printable(str(path))
     try:

@@ -62,11 +62,8 @@ class Syslog:
 def read_address(path: Path, *, env: Mapping[str, str]) -> Address | None:
     """Return the address for a server's audit lines, or None if they are off or there is no syslog.
 
-    It does not need the rest of the configuration, so that errors in the rest can be audited.
-
-    Raises:
-        ConfigError: `sso.toml` is malformed, or `[audit] syslog` is not an address.
-        PermissionDeniedError: `sso.toml` may not be read.
+    It does not need the rest of the configuration, so that errors in the rest can be audited. Raises
+    ConfigError or PermissionDeniedError because of `sso.toml` or `[audit] syslog`.
     """
     setting = override_settings(path / "config" / "repo", env, _refuse_secret).find("audit", "syslog")
     return _address(setting) if setting else local_address()

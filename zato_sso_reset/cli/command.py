@@ -58,11 +58,8 @@ class Command(click.Command):
             if error.possibilities or all(param.name != "username" for param in self.params):
                 raise
             meant = next((arg for arg in given if arg.startswith(error.option_name)), error.option_name)
-            raise HintedUsageError(
-                error.format_message(),
-                f"Write a username that begins with `-` after `--`: `-- {printable(meant, 40)}`.",
-                ctx,
-            ) from None
+            hint = f"Write a username that begins with `-` after `--`: `-- {printable(meant, 40)}`."
+            raise HintedUsageError(error.format_message(), hint, ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""

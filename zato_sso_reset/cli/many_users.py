@@ -188,7 +188,7 @@ def _reset(
     def deliver(new: Sequence[NewPassword]) -> None:
         delivery.write_line("\n".join(json.dumps(each.record()) for each in new))
 
-    with progress_bar(tally.total, hidden=request.verbose) as bar, deferred_signals() as signals:
+    with progress_bar(tally.total, hidden=request.verbose) as advance, deferred_signals() as signals:
         try:
             options = {"deliver": deliver, "stop": lambda: bool(signals), **request.reset_options}
             for batch in reset_user_passwords(server, database, usernames, **options):
@@ -196,7 +196,7 @@ def _reset(
                     trail.changed(changes, new.user.username)
                 tally.add(batch)
                 logger.info("%s", tally)
-                bar.update(len(batch.new) + batch.missing)
+                advance(len(batch.new) + batch.missing)
         except CommitRefusedError as error:
             delivery.withdraw()
             error.hint = f"{tally} {request.how_to_continue}"

@@ -138,21 +138,9 @@ def output_option(*formats: str) -> Callable[[F], F]:
 
 def single_user(*formats: str) -> Callable[[F], F]:
     """Return a decorator with the parameters of `SingleUserRequest`; `formats` are those of --output."""
-    parameters = (
-        path_argument,
-        username_argument,
-        store_log_option,
-        verbose_option,
-        store_config_option,
-        expiry_option,
-        must_change_option,
-        output_option(*formats),
-        output_file_option,
-        dry_run_option,
-        unlock_option,
-        disable_totp_option,
-        revoke_access_option,
-    )
+    parameters = [path_argument, username_argument, store_log_option, verbose_option, store_config_option]
+    parameters += [expiry_option, must_change_option, output_option(*formats), output_file_option]
+    parameters += [dry_run_option, unlock_option, disable_totp_option, revoke_access_option]
 
     def decorate(function: F) -> F:
         for parameter in reversed(parameters):

@@ -2,18 +2,11 @@
 
 import io
 import sys
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import Protocol, TextIO, cast
+from typing import TextIO, cast
 
 import click
-
-
-class Progress(Protocol):
-    """A progress bar."""
-
-    def update(self, n_steps: int) -> None:
-        """Move the bar by some users."""
 
 
 class _Terminal(io.TextIOBase):
@@ -30,8 +23,8 @@ class _Terminal(io.TextIOBase):
 
 
 @contextmanager
-def progress_bar(total: int, *, hidden: bool) -> Iterator[Progress]:
-    """Yield a bar with the rate and the time left, on a terminal."""
+def progress_bar(total: int, *, hidden: bool) -> Iterator[Callable[[int], None]]:
+    """Show a bar with the rate and the time left, on a terminal, and yield a function that moves it."""
     terminal = _Terminal()
     bar = click.progressbar(
         length=total,
@@ -42,4 +35,4 @@ def progress_bar(total: int, *, hidden: bool) -> Iterator[Progress]:
     )
     bar.item_show_func = lambda _: f"{1 / bar.time_per_iteration:.0f}/s" if bar.avg else None
     with bar:
-        yield bar
+        yield bar.update

@@ -65,21 +65,14 @@ class AccessRepository:
             disable = update(users).where(_with_totp(of)).values(is_totp_enabled=False)
             changed["TOTP turned off"] = self._run(disable)
         if changes.revoke_access:
-            changed["sessions removed"] = self._remove_sessions(of)
-            has_links = _LINKS in existing
-            changed["password-reset links invalidated"] = self._expire_links(of, now) if has_links else 0
+            of_sessions = attributes.c.ust.in_(select(sessions.c.ust).where(_sessions(of)))
+            by_index = attributes.c.user_id.in_([user.user_id for user in of])
+            self._run(delete(attributes).where(by_index, of_sessions))  # SQLite does not cascade by itself
+            changed["sessions removed"] = self._run(delete(sessions).where(_sessions(of)))
+            past = {"expiration_time": now - PAST, "reset_key_exp_time": now - PAST}
+            expire = update(links).where(_links(of, now)).values(past)
+            changed["password-reset links invalidated"] = self._run(expire) if _LINKS in existing else 0
         return changed
-
-    def _remove_sessions(self, of: Sequence[User]) -> int:
-        of_sessions = attributes.c.ust.in_(select(sessions.c.ust).where(_sessions(of)))
-        by_index = attributes.c.user_id.in_([user.user_id for user in of])
-        self._run(delete(attributes).where(by_index, of_sessions))  # SQLite does not cascade by itself
-        return self._run(delete(sessions).where(_sessions(of)))
-
-    def _expire_links(self, of: Sequence[User], now: datetime) -> int:
-        past = now - PAST
-        valid = update(links).where(_links(of, now))
-        return self._run(valid.values(expiration_time=past, reset_key_exp_time=past))
 
     def check(self, of: Sequence[User], changes: AccessChanges, now: datetime) -> None:
         """Raise DatabaseUnavailableError if `changes` were not kept: a trigger may undo them silently."""

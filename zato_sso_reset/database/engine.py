@@ -127,15 +127,10 @@ def _server_url(config: DatabaseConfig) -> URL:
     if importlib.util.find_spec(module) is None:
         message = f"The driver for {product} is not installed."
         raise DatabaseUnavailableError(message, f"Reinstall this program with the extra `{extra}`.")
+    # SQLAlchemy passes a sequence on as it is, and few options can be one.
+    query = {name: each[0] if len(each) == 1 else tuple(each) for name, each in config.options.items()}
     return URL.create(
-        drivername,
-        config.username,
-        config.password,
-        config.host,
-        config.port,
-        config.database,
-        # SQLAlchemy passes a sequence on as it is, and few options can be one.
-        {name: each[0] if len(each) == 1 else tuple(each) for name, each in config.options.items()},
+        drivername, config.username, config.password, config.host, config.port, config.database, query
     )
 
 

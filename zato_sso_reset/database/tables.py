@@ -5,20 +5,12 @@ from sqlalchemy import Boolean, DateTime, Integer, String, Text, column, table
 users = table(
     "zato_sso_user",
     column("id", Integer),
-    column("user_id", String),
-    column("username", String),
-    column("approval_status", String),
-    column("is_super_user", Boolean),
     column("password", Text),
-    column("password_is_set", Boolean),
-    column("password_must_change", Boolean),
-    column("password_last_set", DateTime),
-    column("password_expiry", DateTime),
-    column("is_locked", Boolean),
-    column("locked_time", DateTime),
-    column("locked_by", String),
-    column("is_totp_enabled", Boolean),
-    column("sign_up_time", DateTime),
+    *(column(name, String) for name in ("user_id", "username", "approval_status", "locked_by")),
+    *(column(name, Boolean) for name in ("password_is_set", "password_must_change", "is_super_user")),
+    *(column(name, Boolean) for name in ("is_locked", "is_totp_enabled")),
+    *(column(name, DateTime) for name in ("password_last_set", "password_expiry")),
+    *(column(name, DateTime) for name in ("locked_time", "sign_up_time")),
 )
 
 sessions = table(

@@ -33,11 +33,9 @@ def hand_over(args: Sequence[str], command: str, known: Iterable[str]) -> NoRetu
     shown = printable(command, 40)
     stock = _find_stock()
     if not stock:
-        raise HintedUsageError(
-            f"No such command `{shown}`, and no stock `zato` on PATH to hand it over to.",
-            did_you_mean(command, {name: name for name in known})
-            or f"{STOCK_CLI} can name the stock `zato`.",
-        )
+        message = f"No such command `{shown}`, and no stock `zato` on PATH to hand it over to."
+        near = did_you_mean(command, {name: name for name in known})
+        raise HintedUsageError(message, near or f"{STOCK_CLI} can name the stock `zato`.")
     count = _count_hand_overs()
     if count > MAX_HAND_OVERS or _is_this_program(stock):
         raise click.ClickException(

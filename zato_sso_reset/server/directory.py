@@ -11,9 +11,7 @@ from zato_sso_reset.text import did_you_mean, printable, quoted
 def find_repo(path: Path) -> Path:
     """Return the folder of a server's configuration files.
 
-    Raises:
-        NotAServerError: `path` is not a server's directory; the hint names what it is instead.
-        PermissionDeniedError: it may not be read.
+    Raises NotAServerError, with a hint that names what `path` is instead, or PermissionDeniedError.
     """
     repo = path / "config" / "repo"
     try:

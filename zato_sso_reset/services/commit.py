@@ -30,11 +30,8 @@ def rolled_back_on_error(consequence: str = "Nothing was changed.") -> Iterator[
 def commit(users: "UserRepository", new: Sequence[NewPassword]) -> None:
     """Commit passwords that have been delivered.
 
-    If the commit fails, a new connection looks up which passwords hold.
-
-    Raises:
-        CommitRefusedError: the old passwords stay.
-        CommitUnknownError: it is unknown which passwords hold.
+    If the commit fails, a new connection looks up which passwords hold. Raises CommitRefusedError if those
+    are the old ones, or CommitUnknownError.
     """
     from zato_sso_reset.database.users import open_users
 

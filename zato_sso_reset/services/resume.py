@@ -41,9 +41,7 @@ class Delivered:
 def without_void_lines(delivered: Delivered, server: ServerConfig, database: Database) -> Delivered:
     """Return `delivered` without its last batch, if the database did not store that.
 
-    Raises:
-        ConfigError: the lines belong to another server.
-        DatabaseError: the database can't be read.
+    Raises ConfigError if the lines belong to another server; other errors as `Database.transaction`.
     """
     last, previous = delivered.last.passwords, delivered.previous.passwords
     if not last or _was_stored(server, database, last, delivered.written_at):

@@ -61,9 +61,7 @@ def select_listed(
 def select_all(database: Database, exclude: Sequence[str], already_reset: Collection[str] = ()) -> Selection:
     """Look up all approved users, without `exclude` and without those that are `already_reset`.
 
-    Raises:
-        UserNotFoundError: a user in `exclude` does not exist.
-        DatabaseError: the database can't be read.
+    Raises UserNotFoundError if a user in `exclude` does not exist; other errors as `Database.transaction`.
     """
     with open_users(database, read_only=True) as users:
         excluded = users.find(exclude, lock=False)

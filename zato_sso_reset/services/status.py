@@ -53,12 +53,8 @@ def password_statuses(
     """Return pages of users by expiry, each read in a short transaction.
 
     `username` selects one user, approved or not; `within` selects the users whose password is expired, or
-    expires within so many days.
-
-    Raises:
-        UserNotFoundError: there is no such user.
-        ConfigError: a setting of the server is missing or malformed.
-        DatabaseError: the database can't be read.
+    expires within so many days. Raises UserNotFoundError if `username` does not exist, ConfigError if a setting
+    is missing or malformed; other errors as `Database.transaction`.
     """
     setting = configured_hasher(server.settings)
     read_hash = hash_reader(server)

@@ -15,10 +15,7 @@ _COMMANDS = {"sso_change_user_password": change_user_password, "sso_reset_user_p
 """Our commands, by their names in stored files."""
 
 
-_EXIT_CODES = (1, *change_user_password.exit_codes)
-
-
-@click.command("from-config", cls=Command, exit_codes=_EXIT_CODES)
+@click.command("from-config", cls=Command, exit_codes=(1, *change_user_password.exit_codes))
 @click.argument("file", type=click.Path(path_type=Path))
 @click.pass_context
 def from_config(ctx: click.Context, file: Path) -> None:

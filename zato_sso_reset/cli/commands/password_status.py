@@ -57,11 +57,6 @@ def password_status(
         database = Database(server.database)
         getLogger(__name__).info("Database: %s.", database.name)
         pages = password_statuses(server, database, username=username, within=within, now=now)
-        if output == "json":
-            texts = to_json(pages)
-        elif output == "csv":
-            texts = to_csv(pages)
-        else:
-            texts = to_table(pages, width)
-        for text in texts:
+        formats = {"table": lambda pages: to_table(pages, width), "json": to_json, "csv": to_csv}
+        for text in formats[output](pages):
             stdout.stream(text)
