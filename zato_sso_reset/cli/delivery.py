@@ -43,7 +43,9 @@ class Stdout:
         if stream is None:
             raise OutputError("stdout is closed, but the result goes there.", "Open it, or redirect it.")
         self._stream = stream
-        self._fd = _file_descriptor(stream)
+        self._fd: int | None = None
+        with suppress(OSError):  # a stream in memory has no file descriptor
+            self._fd = stream.fileno()
         if self._fd is not None:
             _check_writable(self._fd)
 
@@ -124,13 +126,6 @@ def warn_of_readers(fd: int) -> None:
     mode = os.fstat(fd).st_mode
     if stat.S_ISREG(mode) and mode & (stat.S_IRGRP | stat.S_IROTH):
         logger.warning("Other users can read the file with the password. Remove it, or `chmod 600` it.")
-
-
-def _file_descriptor(stream: TextIO) -> int | None:
-    """Return the file descriptor of a stream, or None if it is in memory."""
-    with suppress(OSError):
-        return stream.fileno()
-    return None
 
 
 def _check_writable(fd: int) -> None:

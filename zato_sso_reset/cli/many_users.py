@@ -57,12 +57,13 @@ class BulkRequest(Request):
 
     @property
     def reset_options(self) -> dict[str, Any]:
-        """The options of the service."""
+        """The options of the service; by default, each core that this process may use has a job."""
+        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
         return {
             "expiry": self.expiry,
             "must_change": self.must_change,
             "access": self.access,
-            "jobs": self.jobs or _cores(),
+            "jobs": self.jobs or cores,
             "skip_missing": self.skip_missing or self.all_users,
             "dry_run": self.dry_run,
         }
@@ -223,8 +224,3 @@ def _report(tally: Tally) -> None:
     logger.log(NOTICE, "Reset the passwords of %s user(s).", tally.reset)
     if changed := describe(tally.changed):
         logger.log(NOTICE, "Also changed: %s.", changed)
-
-
-def _cores() -> int:
-    """Return the number of cores that this process may use."""
-    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1

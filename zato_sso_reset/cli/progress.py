@@ -26,13 +26,9 @@ class _Terminal(io.TextIOBase):
 def progress_bar(total: int, *, hidden: bool) -> Iterator[Callable[[int], None]]:
     """Show a bar with the rate and the time left, on a terminal, and yield a function that moves it."""
     terminal = _Terminal()
-    bar = click.progressbar(
-        length=total,
-        label="Resetting",
-        file=cast("TextIO", terminal),
-        hidden=hidden or not terminal.isatty(),
-        show_pos=True,
-    )
+    file = cast("TextIO", terminal)
+    hidden = hidden or not terminal.isatty()
+    bar = click.progressbar(length=total, label="Resetting", file=file, hidden=hidden, show_pos=True)
     bar.item_show_func = lambda _: f"{1 / bar.time_per_iteration:.0f}/s" if bar.avg else None
     with bar:
         yield bar.update

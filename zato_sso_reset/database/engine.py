@@ -61,8 +61,7 @@ class Database:
     def __init__(self, config: DatabaseConfig) -> None:
         """Create an engine, without connecting yet.
 
-        Raises ConfigError if Zato has no such engine or the driver refuses the settings, and
-        DatabaseUnavailableError if the driver is not installed.
+        Raises ConfigError for a wrong engine or wrong settings, DatabaseUnavailableError without a driver.
         """
         self.name = config.name
         self._file = Path(config.database) if config.backend == "sqlite" else None
@@ -107,12 +106,9 @@ class Database:
             problem = type(error).__name__
         else:
             return
-        raise_without_context(  # the driver's exception may hold the password
-            ConfigError(
-                f"{self.name} can't be opened with these settings ({problem}).",
-                "Correct host, name, user and password, or the options of the URL.",
-            )
-        )
+        message = f"{self.name} can't be opened with these settings ({problem})."
+        hint = "Correct host, name, user and password, or the options of the URL."
+        raise_without_context(ConfigError(message, hint))  # the driver's exception may hold the password
 
 
 def _sqlite_url(file: Path) -> URL:

@@ -127,10 +127,9 @@ class UserRepository:
         query = select(users.c.id, *(users.c[name] for name in names)).where(users.c.id.in_(list(written)))
         found = {row["id"]: row for row in self._connection.execute(query).mappings()}
         if changed != len(new) or not all(_is_kept(written[each], found.get(each)) for each in written):
-            raise DatabaseUnavailableError(
-                "The database did not keep the new password as it was written.",
-                "Look for triggers on zato_sso_user, and check that its password column has the type TEXT.",
-            )
+            message = "The database did not keep the new password as it was written."
+            hint = "Look for triggers on zato_sso_user, and check that its password column has the type TEXT."
+            raise DatabaseUnavailableError(message, hint)
 
 
 _USERS: Select[Any] = select(  # in the order of the fields of `User`

@@ -30,8 +30,7 @@ _ARGON2ID = re.compile(
 class Pbkdf2Sha512Hasher:
     """PBKDF2-HMAC-SHA512 in passlib's format; the only scheme that a stock Zato server verifies.
 
-    `rounds` are PBKDF2's iterations, `salt_size` is in bytes. The `sso.conf` of a stock Zato 3.3 has
-    120,000 and 64.
+    `rounds` are PBKDF2's iterations, `salt_size` is in bytes: 120,000 and 64 in `sso.conf` of Zato 3.3.
     """
 
     scheme: ClassVar[str] = "pbkdf2_sha512"
@@ -131,20 +130,16 @@ def configured_hasher(settings: Settings) -> PasswordHasher:
     is_pinned = settings.find("hash_secret", "rounds") is not None
     name = scheme.text() if scheme else ("pbkdf2_sha512" if is_pinned else "argon2id")
     if name == "pbkdf2_sha512":
-        return Pbkdf2Sha512Hasher(
-            # passlib, with which a stock Zato verifies, accepts at most 1024 bytes of salt.
-            rounds=settings.get("hash_secret", "rounds").integer(1, MAX_ROUNDS),
-            salt_size=settings.get("hash_secret", "salt_size").integer(8, 1024),
-        )
+        rounds = settings.get("hash_secret", "rounds").integer(1, MAX_ROUNDS)
+        # passlib, with which a stock Zato verifies, accepts at most 1024 bytes of salt.
+        return Pbkdf2Sha512Hasher(rounds, settings.get("hash_secret", "salt_size").integer(8, 1024))
     if name == "argon2id":
         default = Argon2idHasher()
         parallelism = _parameter(settings, "parallelism", default.parallelism, 1, 2**24 - 1)
-        return Argon2idHasher(
-            time_cost=_parameter(settings, "time_cost", default.time_cost, 1, 2**32 - 1),
-            # RFC 9106, section 3.1: at least 8 KiB for each lane.
-            memory_cost=_parameter(settings, "memory_cost", default.memory_cost, 8 * parallelism, 2**32 - 1),
-            parallelism=parallelism,
-        )
+        time_cost = _parameter(settings, "time_cost", default.time_cost, 1, 2**32 - 1)
+        # RFC 9106, section 3.1: at least 8 KiB for each lane.
+        memory_cost = _parameter(settings, "memory_cost", default.memory_cost, 8 * parallelism, 2**32 - 1)
+        return Argon2idHasher(time_cost, memory_cost, parallelism)
     source = settings.get("hash_secret", "scheme").source
     raise ConfigError(f"{source} is an unknown scheme.", 'Use "pbkdf2_sha512" or "argon2id".')
 

@@ -26,9 +26,8 @@ HAND_OVER_WINDOW = 60  # seconds within which hand-overs count as in a row
 def hand_over(args: Sequence[str], command: str, known: Iterable[str]) -> NoReturn:
     """Replace this process with the stock `zato`, with the same arguments.
 
-    Raises:
-        click.UsageError: there is no stock `zato`, so `command` is unknown; suggests the nearest of `known`.
-        click.ClickException: the stock `zato` can't be run, or handed the same command back.
+    Raises UsageError if there is none, which suggests the nearest of `known` instead of `command`, or
+    ClickException if it can't be run or handed the same command back.
     """
     shown = printable(command, 40)
     stock = _find_stock()

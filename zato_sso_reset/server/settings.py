@@ -110,13 +110,6 @@ def override_settings(
 
 
 def _component(path: str) -> str:
-    path = path.lower()
-    if "server" in path:
-        return "Server"
-    if "scheduler" in path:
-        return "Scheduler"
-    if "web-admin" in path or "dashboard" in path:
-        return "Dashboard"
-    if "user-conf" in path:
-        return "User_Config"
-    return "Unknown"
+    components = {"server": "Server", "scheduler": "Scheduler", "web-admin": "Dashboard"}
+    components |= {"dashboard": "Dashboard", "user-conf": "User_Config"}
+    return next((name for word, name in components.items() if word in path.lower()), "Unknown")

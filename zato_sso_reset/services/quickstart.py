@@ -30,11 +30,8 @@ _CROCKFORD = "0123456789abcdefghjkmnpqrstvwxyz"
 def create_server(path: Path, username: str) -> Path:
     """Create a complete server directory at `path`, or nothing at all, and return its absolute path.
 
-    The user is approved and has a random password that is not shown: reset it first.
-
-    Raises:
-        AlreadyExistsError: `path` exists and is not an empty directory.
-        FileNotMadeError: it can't be created.
+    The user is approved and has a random password that is not shown: reset it first. Raises
+    AlreadyExistsError if `path` is anything but an empty directory, FileNotMadeError if that can't be made.
     """
     path = Path(os.path.abspath(path))  # noqa: PTH100 a link in the path stays one
     shown = printable(str(path))
@@ -65,7 +62,8 @@ def _fill(made: Path, path: Path, username: str) -> None:
 
     repo = made / "config" / "repo"
     _write(repo / "sso.conf", _template("sso.conf"))
-    _write(repo / "server.conf", _template("server.conf", ODB=_quoted(str(path / "zato.db"))))
+    quote = next(quote for quote in _QUOTES if quote not in str(path))  # preserves `#`, `,` and blanks
+    _write(repo / "server.conf", _template("server.conf", ODB=f"{quote}{path / 'zato.db'}{quote}"))
     sealed = {
         "PROOF": secret_key.seal(WELL_KNOWN_DATA),
         "TOKEN": secret_key.seal(secrets.token_urlsafe(32)),
@@ -73,13 +71,8 @@ def _fill(made: Path, path: Path, username: str) -> None:
         "EMPTY": secret_key.seal(""),
     }
     _write(repo / "secrets.conf", _template("secrets.conf", KEY=key, **sealed))
-    info = {
-        "version": "Zato 3.3",
-        "created_user_host": socket.gethostname(),
-        "created_ts": utc_now().isoformat(),
-        "component": "SERVER",
-    }
-    _write(made / ".zato-info", json.dumps(info))
+    info = {"version": "Zato 3.3", "component": "SERVER", "created_user_host": socket.gethostname()}
+    _write(made / ".zato-info", json.dumps({**info, "created_ts": utc_now().isoformat()}))
 
     _write(made / "zato.db", "")
     with closing(sqlite3.connect(made / "zato.db")) as database:
@@ -112,12 +105,6 @@ def _template(name: str, **values: str) -> str:
     for key, value in values.items():
         text = text.replace(f"@{key}@", value)
     return text
-
-
-def _quoted(value: str) -> str:
-    """Return a quoted value for an INI file, which preserves `#`, `,` and blanks."""
-    quote = next(quote for quote in _QUOTES if quote not in value)
-    return f"{quote}{value}{quote}"
 
 
 def _write(path: Path, text: str) -> None:

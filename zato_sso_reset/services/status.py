@@ -53,8 +53,8 @@ def password_statuses(
     """Return pages of users by expiry, each read in a short transaction.
 
     `username` selects one user, approved or not; `within` selects the users whose password is expired, or
-    expires within so many days. Raises UserNotFoundError if `username` does not exist, ConfigError if a setting
-    is missing or malformed; other errors as `Database.transaction`.
+    expires within so many days. Raises UserNotFoundError if `username` does not exist, ConfigError if a
+    setting is missing or malformed; other errors as `Database.transaction`.
     """
     setting = configured_hasher(server.settings)
     read_hash = hash_reader(server)

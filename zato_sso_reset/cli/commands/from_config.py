@@ -30,9 +30,8 @@ def from_config(ctx: click.Context, file: Path) -> None:
     if name not in _COMMANDS:
         hand_over(["from-config", str(file)], name, known=_COMMANDS)
     stored = _COMMANDS[name]
-    with stored.make_context(
-        f"sso {stored.name}", _argv(stored, arguments, file), parent=ctx.parent
-    ) as stored_ctx:
+    argv = _argv(stored, arguments, file)
+    with stored.make_context(f"sso {stored.name}", argv, parent=ctx.parent) as stored_ctx:
         stored.invoke(stored_ctx)
 
 

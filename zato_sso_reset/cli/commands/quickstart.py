@@ -35,9 +35,8 @@ def quickstart(path: Path, username: str) -> None:
     created = create_server(path, username)
     separator = ["--"] if username.startswith("-") else []
     command = shlex.join(["zato", "sso", "reset-user-password", *separator, str(created), username])
-    print_line(
-        f"Created a server directory with the user `{username}`, who has a random password. Next, run:"
-    )
+    done = f"Created a server directory with the user `{username}`, who has a random password."
+    print_line(f"{done} Next, run:")
     try:
         stdout.write_line(command)
     except OutputError as error:
