@@ -7,15 +7,10 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 
-from tests.cli.conftest import shell, tables
+from tests.cli.conftest import RESET, Invoke, delivered_password, error_line, shell, tables
 from tests.support.limits import without_privileges
-from tests.support.servers import LINE, OLD, Server, insert_user
-
-Invoke = Callable[..., Result]
-
-RESET = ("sso", "reset-user-password")
+from tests.support.servers import OLD, Server, insert_user
 
 OUT = Path("out")
 
@@ -24,8 +19,8 @@ class TestOutputFile:
     """`--output-file`."""
 
     @pytest.mark.parametrize("umask", [0, 0o077])
-    def test_belongs_to_its_owner(self, sqlite_server: Server, invoke: Invoke, umask: int) -> None:
-        """Whatever the umask, nobody else can read it; stdout has nothing."""
+    def test_only_the_owner_can_read_it(self, sqlite_server: Server, invoke: Invoke, umask: int) -> None:
+        """The mode does not depend on the umask; stdout stays empty."""
         before = os.umask(umask)
         try:
             done = invoke(*RESET, "--output-file", OUT, sqlite_server.path, "user1")
@@ -33,10 +28,8 @@ class TestOutputFile:
             os.umask(before)
 
         assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")
-        match = LINE.fullmatch(OUT.read_text())
         assert stat.S_IMODE(OUT.stat().st_mode) == 0o600
-        assert match
-        assert sqlite_server.opens("user1", match["password"])
+        assert sqlite_server.opens("user1", delivered_password(OUT.read_text()))
         assert list(Path.cwd().iterdir()) == [OUT.absolute()]
 
     @pytest.mark.parametrize(
@@ -47,18 +40,17 @@ class TestOutputFile:
             ("password", "(.{32})\n"),
         ],
     )
-    def test_has_what_stdout_would_have(
+    def test_has_the_same_line_as_stdout(
         self, sqlite_server: Server, invoke: Invoke, output: str, pattern: str
     ) -> None:
-        """In each format the file has the very line."""
+        """Each format is the same in both."""
         insert_user(sqlite_server, 9, "al\u00edce", {})
         argv = [*RESET, "--output", output, sqlite_server.path, "al\u00edce"]
-        there = invoke(*argv).stdout
+        printed = invoke(*argv).stdout
         assert invoke(*argv, "--output-file", OUT).exit_code == 0
-        here = OUT.read_text("utf-8")
 
-        assert re.fullmatch(pattern, there)
-        match = re.fullmatch(pattern, here)
+        assert re.fullmatch(pattern, printed)
+        match = re.fullmatch(pattern, OUT.read_text("utf-8"))
         assert match
         assert sqlite_server.opens("al\u00edce", match[1])
 
@@ -69,76 +61,67 @@ class TestOutputFile:
             ("symlink", "already exists"),
             ("dangling", "already exists"),
             ("folder", "already exists"),
-            ("device", "already exists"),
-            ("missing", "its folder is missing"),
-            ("under a file", "its folder is missing"),
-            ("empty", "already exists"),
+            ("/dev/full", "already exists"),
+            ("no-such/out", "its folder is missing"),
+            ("other/out", "its folder is missing"),
+            ("", "already exists"),
         ],
     )
     @pytest.mark.parametrize("dry_run", [(), ("--dry-run",)])
-    def test_is_never_another_one(
+    def test_existing_or_impossible_path_is_an_error(
         self, sqlite_server: Server, invoke: Invoke, kind: str, reason: str, dry_run: tuple[str, ...]
     ) -> None:
-        """What is there is not written to or followed; without a place for it, nothing is changed."""
-        other, path = Path("other"), str(OUT)
+        """An existing file is neither written to nor followed, and nothing is changed."""
+        other, path = Path("other"), kind
         other.write_text("precious")
-        if kind == "file":
-            OUT.write_text("precious")
-        elif kind == "symlink":
-            OUT.symlink_to(other)
-        elif kind == "dangling":
-            OUT.symlink_to("nowhere")
-        elif kind == "folder":
-            OUT.mkdir()
-        path = {
-            "device": "/dev/full",
-            "missing": "no-such/out",
-            "under a file": "other/out",
-            "empty": "",
-        }.get(kind, path)
-        before, there = tables(sqlite_server), sorted(Path.cwd().iterdir())
+        create: dict[str, Callable[[], object]] = {
+            "file": lambda: OUT.write_text("precious"),
+            "symlink": lambda: OUT.symlink_to(other),
+            "dangling": lambda: OUT.symlink_to("nowhere"),
+            "folder": OUT.mkdir,
+        }
+        if kind in create:
+            path = str(OUT)
+            create[kind]()
+        before, files = tables(sqlite_server), sorted(Path.cwd().iterdir())
         done = invoke(*RESET, *dry_run, f"--output-file={path}", sqlite_server.path, "user1")
 
-        assert (done.exit_code, done.stdout) == (73, "")
-        assert re.fullmatch(f"Error: `.+` .*{reason}.+\n", done.stderr)
+        assert re.fullmatch(f"Error: `.+` .*{reason}.+\n", error_line(done, 73))
         assert tables(sqlite_server) == before
-        assert sorted(Path.cwd().iterdir()) == there
+        assert sorted(Path.cwd().iterdir()) == files
         assert other.read_text() == "precious"
 
-    def test_can_not_be_made(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """What only the making of it shows comes late, but not too late."""
+    def test_name_that_is_too_long_is_an_error(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """An error of the creation itself comes before the change."""
         done = invoke(*RESET, "--output-file", "x" * 300, sqlite_server.path, "user1")
 
-        assert (done.exit_code, done.stdout) == (73, "")
-        assert done.stderr.endswith("` can't be created: File name too long.\n")
+        assert "` can't be created: File name too long." in error_line(done, 73)
         assert sqlite_server.opens("user1", OLD)
 
-    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user who may not write")
-    def test_folder_may_not_be_written_to(self, invoke: Invoke) -> None:
-        """It is seen before any server is looked for."""
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user without rights")
+    def test_unwritable_folder_is_an_error(self, invoke: Invoke) -> None:
+        """The folder is checked before the server is read."""
         with without_privileges():
             done = invoke(*RESET, "--output-file", "/etc/out", "no-such-path", "user1")
 
-        assert (done.exit_code, done.stdout) == (73, "")
-        assert "may not be written to" in done.stderr
+        assert "may not be written to" in error_line(done, 73)
 
-    def test_is_made_although_stdout_is_closed(self, sqlite_server: Server) -> None:
-        """Nothing goes there, so nothing is wrong; no database gets its number."""
-        done = shell('zato sso reset-user-password "$0" user1 --output-file out <&- >&-', sqlite_server)
+    def test_closed_stdout_is_not_needed(self, sqlite_server: Server) -> None:
+        """No connection gets its number."""
+        done = shell('zato sso reset-user-password "$1" user1 --output-file out <&- >&-', sqlite_server.path)
 
         assert (done.returncode, done.stderr) == (0, "")
-        match = LINE.fullmatch(OUT.read_text())
-        assert match
-        assert sqlite_server.opens("user1", match["password"])
+        assert sqlite_server.opens("user1", delivered_password(OUT.read_text()))
 
     def test_hyphen_is_stdout(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """As for other commands."""
+        """`-` creates no file of that name."""
         done = invoke(*RESET, "--output-file", "-", sqlite_server.path, "user1")
 
-        assert LINE.fullmatch(done.stdout)
+        assert delivered_password(done.stdout)
         assert list(Path.cwd().iterdir()) == []
 
-    def test_is_not_made_where_nothing_is_changed(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """An error leaves none."""
-        assert invoke(*RESET, "--output-file", OUT, sqlite_server.path, "nobody").exit_code == 22
+    def test_error_leaves_no_file(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """A refused reset creates none."""
+        error_line(invoke(*RESET, "--output-file", OUT, sqlite_server.path, "nobody"), 22)
+
         assert not OUT.exists()

@@ -2,27 +2,22 @@
 
 import json
 import re
-from collections.abc import Callable
 from datetime import datetime, timedelta
 
 import pytest
-from click.testing import Result
 
-from tests.cli.conftest import shell
-from tests.support.servers import LINE, OLD, Server, insert_user
-
-Invoke = Callable[..., Result]
-
-RESET = ("sso", "reset-user-password")
+from tests.cli.conftest import RESET, Invoke, delivered_password, error_line, shell
+from tests.support.bulk import as_time
+from tests.support.servers import OLD, Server, insert_user
 
 JSON = ("--output", "json")
 
 
-class TestJSON:
-    """`--output json`, where all is well."""
+class TestJson:
+    """`--output json`."""
 
-    def test_is_what_the_database_has(self, server: Server, invoke: Invoke) -> None:
-        """One line, alone on stdout, is an object of the account as it is now."""
+    def test_has_the_values_in_the_database(self, server: Server, invoke: Invoke) -> None:
+        """One line on stdout is an object with the account's new state."""
         done = invoke(*RESET, *JSON, "--expiry", "99", "--must-change", "yes", server.path, "locked1")
 
         assert done.exit_code == 0
@@ -38,40 +33,33 @@ class TestJSON:
             "is_locked": bool(row["is_locked"]),
             "warnings": ["The user is locked and can't log in. Use --unlock to unlock the account."],
         }
-        # MySQL keeps whole seconds.
-        assert abs(datetime.fromisoformat(str(row["password_expiry"])) - expiry) < timedelta(seconds=1)
+        # MySQL stores whole seconds.
+        assert abs(as_time(row["password_expiry"]) - expiry) < timedelta(seconds=1)
         assert server.opens("locked1", account["password"])
         assert done.stderr == f"Warning: {account['warnings'][0]}\n"
 
     @pytest.mark.parametrize(
         ("username", "must_change"), [("user1", False), ("changing1", True), ("al\u00edce", False)]
     )
-    def test_flags_are_those_of_the_user(
+    def test_has_the_unchanged_flags_of_the_user(
         self, sqlite_server: Server, invoke: Invoke, username: str, *, must_change: bool
     ) -> None:
-        """What was not asked for is told as it is; there is nothing to warn of; all of it is ASCII."""
+        """The text is ASCII, and the keys have a fixed order."""
         insert_user(sqlite_server, 9, "al\u00edce", {})
         done = invoke(*RESET, *JSON, sqlite_server.path, username)
 
         assert (done.exit_code, done.stderr) == (0, "")
         assert done.stdout.isascii()
         account = json.loads(done.stdout)
-        assert list(account) == [
-            "username",
-            "password",
-            "password_expiry",
-            "must_change",
-            "is_locked",
-            "warnings",
-        ]
+        keys = ["username", "password", "password_expiry", "must_change", "is_locked", "warnings"]
+        assert list(account) == keys
         assert account["username"] == username
         assert (account["must_change"], account["is_locked"], account["warnings"]) == (must_change, False, [])
 
-    def test_other_programs_read_it(self, sqlite_server: Server) -> None:
-        """A pipe into Python's own reader of JSON works."""
-        done = shell(
-            'zato sso reset-user-password "$0" user1 --output json | python -m json.tool', sqlite_server
-        )
+    def test_another_program_can_parse_it(self, sqlite_server: Server) -> None:
+        """Python's own parser reads it from a pipe."""
+        command = 'zato sso reset-user-password "$1" user1 --output json | python -m json.tool'
+        done = shell(command, sqlite_server.path)
 
         assert (done.returncode, done.stderr) == (0, "")
         assert sqlite_server.opens("user1", json.loads(done.stdout)["password"])
@@ -80,20 +68,19 @@ class TestJSON:
 class TestPassword:
     """`--output password`."""
 
-    def test_is_alone(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """The password and the end of its line are all that is on stdout."""
+    def test_stdout_has_only_the_password(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """The password and a line end are all."""
         done = invoke(*RESET, "--output", "password", sqlite_server.path, "user1")
 
         assert (done.exit_code, done.stderr) == (0, "")
         assert re.fullmatch("[A-Za-z0-9_-]{32}\n", done.stdout)
         assert sqlite_server.opens("user1", done.stdout[:-1])
 
-    def test_other_programs_read_it(self, sqlite_server: Server) -> None:
-        """A shell has it in a variable, without anything to cut off."""
+    def test_a_shell_can_read_it(self, sqlite_server: Server) -> None:
+        """A variable holds it without anything to cut off."""
+        read = '{ IFS= read -r password; printf %s "$password"; }'
         done = shell(
-            'zato sso reset-user-password "$0" user1 --output password | '
-            '{ IFS= read -r password; printf %s "$password"; }',
-            sqlite_server,
+            f'zato sso reset-user-password "$1" user1 --output password | {read}', sqlite_server.path
         )
 
         assert (done.returncode, done.stderr) == (0, "")
@@ -104,22 +91,18 @@ class TestText:
     """`--output text`."""
 
     @pytest.mark.parametrize("option", [(), ("--output", "text"), (*JSON, "--output=text")])
-    def test_is_what_there_is_without_it(
-        self, sqlite_server: Server, invoke: Invoke, option: tuple[str, ...]
-    ) -> None:
+    def test_is_the_default(self, sqlite_server: Server, invoke: Invoke, option: tuple[str, ...]) -> None:
         """The line is the stock command's; the last option counts."""
         done = invoke(*RESET, *option, sqlite_server.path, "user1")
 
-        match = LINE.fullmatch(done.stdout)
+        password = delivered_password(done.stdout)
         assert (done.exit_code, done.stderr) == (0, "")
-        assert match
-        assert done.stdout == f"Password for user `user1` reset to `{match['password']}`\n"
+        assert done.stdout == f"Password for user `user1` reset to `{password}`\n"
 
     @pytest.mark.parametrize("output", ["yaml", "", "JSON"])
-    def test_others_are_refused(self, sqlite_server: Server, invoke: Invoke, output: str) -> None:
-        """There are three, by these names."""
+    def test_other_formats_are_usage_errors(self, sqlite_server: Server, invoke: Invoke, output: str) -> None:
+        """Only the three names are accepted."""
         done = invoke(*RESET, "--output", output, sqlite_server.path, "user1")
 
-        assert (done.exit_code, done.stdout) == (2, "")
-        assert re.fullmatch("Error: Invalid value for '--output': .+\n", done.stderr)
+        assert error_line(done, 2).startswith("Error: Invalid value for '--output': ")
         assert sqlite_server.opens("user1", OLD)
