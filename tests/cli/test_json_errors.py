@@ -1,8 +1,6 @@
 """Errors as JSON."""
 
 import json
-import os
-import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -13,9 +11,7 @@ from hypothesis import strategies as st
 
 from tests.cli.conftest import RESET, Invoke
 from tests.support.harms import no_database, no_expiry, no_password_is_taken, nothing
-from tests.support.limits import without_privileges
 from tests.support.servers import OLD, Server
-from zato_sso_reset.host.program import zato
 from zato_sso_reset.text import printable
 
 JSON = ("--output", "json")
@@ -119,42 +115,6 @@ class TestErrors:
     def test_without_the_option_errors_are_text(self, invoke: Invoke, arguments: tuple[str, ...]) -> None:
         """After `--`, before another --output or for another command, it is not the option."""
         assert invoke(*arguments).stderr.startswith("Error: ")
-
-    def test_full_disk(
-        self, sqlite_server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
-    ) -> None:
-        """An undelivered result is reported on stderr."""
-        with Path("/dev/full").open("w") as full, monkeypatch.context() as context:
-            context.setattr(sys, "stdout", full)
-            with pytest.raises(SystemExit) as ended:
-                zato.main([*RESET, *JSON, str(sqlite_server.path), "user1"], prog_name="zato")
-
-        error = read_error(74, "", capsys.readouterr().err)
-        assert ended.value.code == 74
-        assert error["error"].endswith("Nothing was changed.")
-        assert sqlite_server.opens("user1", OLD)
-
-    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user without rights")
-    def test_unreadable_server(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """The hint names the user to run as."""
-        for folder in (sqlite_server.path, sqlite_server.repo):
-            folder.chmod(0o700)
-        with without_privileges():
-            done = invoke(*RESET, *JSON, sqlite_server.path, "user1")
-
-        assert done.exit_code == 77
-        assert read_error(77, done.stdout, done.stderr)["hint"].startswith("Run as ")
-
-    def test_locked_database(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """A dry run needs the lock too."""
-        with sqlite_server.database.connect() as connection:
-            connection.execute("BEGIN IMMEDIATE")
-            done = invoke(*RESET, *JSON, "--dry-run", sqlite_server.path, "user1")
-
-        assert done.exit_code == 75
-        error = read_error(75, done.stdout, done.stderr)
-        assert error["error"].endswith("Nothing was changed.")
-        assert "again" in error["hint"]
 
     def test_bug(self, sqlite_server: Server, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
         """An unexpected exception is reported as a bug."""
