@@ -38,15 +38,9 @@ class Command(click.Command):
         """Write the usage, wrapped between options but not inside them."""
         start = f"Usage: {ctx.command_path} "
         pieces = " ".join(piece.replace(" ", "\xa0") for piece in self.collect_usage_pieces(ctx))
-        usage = textwrap.fill(
-            pieces,
-            formatter.width,
-            initial_indent=start,
-            subsequent_indent=" " * len(start),
-            break_on_hyphens=False,
-            break_long_words=False,
-        )
-        formatter.write(usage.replace("\xa0", " ") + "\n")
+        wrapper = textwrap.TextWrapper(formatter.width, start, " " * len(start))
+        wrapper.break_on_hyphens = wrapper.break_long_words = False
+        formatter.write(wrapper.fill(pieces).replace("\xa0", " ") + "\n")
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse arguments; explain how to write a username that looks like an option."""
@@ -58,11 +52,8 @@ class Command(click.Command):
             if error.possibilities or all(param.name != "username" for param in self.params):
                 raise
             meant = next((arg for arg in given if arg.startswith(error.option_name)), error.option_name)
-            raise HintedUsageError(
-                error.format_message(),
-                f"Write a username that begins with `-` after `--`: `-- {printable(meant, 40)}`.",
-                ctx,
-            ) from None
+            hint = f"Write a username that begins with `-` after `--`: `-- {printable(meant, 40)}`."
+            raise HintedUsageError(error.format_message(), hint, ctx) from None
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""

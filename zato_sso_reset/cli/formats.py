@@ -82,12 +82,7 @@ def _table_row(status: PasswordStatus) -> tuple[str, ...]:
         "never changed": status.never_changed,
         "no TOTP": status.totp is False,
     }
-    costs = {
-        "": status.rounds,
-        "m=": status.memory_cost,
-        "t=": status.time_cost,
-        "p=": status.parallelism,
-    }
+    costs = {"": status.rounds, "m=": status.memory_cost, "t=": status.time_cost, "p=": status.parallelism}
     hashed = [f"{name}{cost}" for name, cost in costs.items() if cost is not None]
     return (
         printable(status.username, LONGEST),

@@ -81,9 +81,8 @@ class BulkRequest(Request):
             click.UsageError: they do not.
         """
         if (self.users_from is not None) == self.all_users or (self.exclude and self.users_from):
-            raise click.UsageError(
-                "Use either --users-from FILE, or --all with any number of --exclude USERNAME."
-            )
+            message = "Use either --users-from FILE, or --all with any number of --exclude USERNAME."
+            raise click.UsageError(message)
         if self.resume and self.to_stdout:
             raise click.UsageError("--resume continues a file, but --output-file is stdout.")
         if not (self.yes or self.dry_run or (sys.stdin and sys.stdin.isatty())):
@@ -229,9 +228,8 @@ def _reset(
 
 def _report(tally: Tally) -> None:
     if tally.missing:
-        logger.warning(
-            "%s user(s) no longer exist or are no longer approved. They were left out.", tally.missing
-        )
+        message = "%s user(s) no longer exist or are no longer approved. They were left out."
+        logger.warning(message, tally.missing)
     logger.log(NOTICE, "Reset the passwords of %s user(s).", tally.reset)
     if changed := describe(tally.changed):
         logger.log(NOTICE, "Also changed: %s.", changed)

@@ -105,11 +105,7 @@ def _from_stdin() -> str:
 
 
 def _checked(password: str) -> str:
-    """Return a password that can be typed at a login.
-
-    Raises:
-        click.UsageError: it is empty, or has control characters.
-    """
+    """Return a password that can be typed at a login."""
     if not password:
         raise click.UsageError("The password is empty.")
     if options.has_controls(password):

@@ -18,10 +18,7 @@ _COMMANDS = {
 """Our commands, by their names in stored files."""
 
 
-_EXIT_CODES = (1, *change_user_password.exit_codes)
-
-
-@click.command("from-config", cls=Command, exit_codes=_EXIT_CODES)
+@click.command("from-config", cls=Command, exit_codes=(1, *change_user_password.exit_codes))
 @click.argument("file", type=click.Path(path_type=Path))
 @click.pass_context
 def from_config(ctx: click.Context, file: Path) -> None:
@@ -31,16 +28,14 @@ def from_config(ctx: click.Context, file: Path) -> None:
     """
     arguments = _read(file)
     name = arguments.pop("command", "")
+    shown = printable(str(file))
     if not name:
-        raise ConfigError(
-            f"`{printable(str(file))}` has no `command=`.", "Use a file written by --store-config."
-        )
+        raise ConfigError(f"`{shown}` has no `command=`.", "Use a file written by --store-config.")
     if name not in _COMMANDS:
         hand_over(["from-config", str(file)], name, known=_COMMANDS)
     stored = _COMMANDS[name]
-    with stored.make_context(
-        f"sso {stored.name}", _argv(stored, arguments, file), parent=ctx.parent
-    ) as stored_ctx:
+    argv = _argv(stored, arguments, shown)
+    with stored.make_context(f"sso {stored.name}", argv, parent=ctx.parent) as stored_ctx:
         stored.invoke(stored_ctx)
 
 
@@ -52,14 +47,13 @@ def _read(file: Path) -> dict[str, str]:
         if line.strip() and not line.lstrip().startswith("#"):
             name, equals, value = line.partition("=")
             if not equals:
-                raise ConfigError(
-                    f"`{printable(str(file))}`, line {number}: not `name=value`.", "Correct the line."
-                )
+                shown = printable(str(file))
+                raise ConfigError(f"`{shown}`, line {number}: not `name=value`.", "Correct the line.")
             arguments[name.strip()] = value
     return arguments
 
 
-def _argv(stored: click.Command, arguments: dict[str, str], file: Path) -> list[str]:
+def _argv(stored: click.Command, arguments: dict[str, str], shown: str) -> list[str]:
     """Return the command's arguments: options, then `--` and positional arguments."""
     argv, positional = [], []
     for param in stored.params:
@@ -71,13 +65,9 @@ def _argv(stored: click.Command, arguments: dict[str, str], file: Path) -> list[
         elif value == "True":
             argv.append(param.opts[0])
         elif value not in {None, "False"}:
-            raise ConfigError(
-                f"`{printable(str(file))}`: {param.name} is neither True nor False.", "Correct it."
-            )
+            raise ConfigError(f"`{shown}`: {param.name} is neither True nor False.", "Correct it.")
     if arguments:
         # Their names are not shown: in another kind of file, they may be secrets.
-        raise ConfigError(
-            f"`{printable(str(file))}` has {len(arguments)} line(s) that `{stored.name}` does not accept.",
-            "Remove them.",
-        )
+        message = f"`{shown}` has {len(arguments)} line(s) that `{stored.name}` does not accept."
+        raise ConfigError(message, "Remove them.")
     return [*argv, "--", *positional]
