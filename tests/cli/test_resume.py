@@ -164,34 +164,26 @@ class TestResume:
         assert done.stderr.count("\n") == 1
         assert_resumed(sqlite_server, done, 8)
 
-    @pytest.mark.parametrize("changed", [MANY[:2], MANY[:3]])
+    @pytest.mark.parametrize(
+        ("changed", "last_set"), [(2, None), (2, "2999-01-01 00:00:00"), (3, "2999-01-01 00:00:00")]
+    )
     def test_passwords_changed_since_are_kept(
         self,
         sqlite_server: Server,
         reset_many: Callable[[int], str],
         resume: Resume,
-        changed: list[str],
+        changed: int,
+        last_set: str | None,
     ) -> None:
-        """A stored batch stays valid even if all its users have changed their passwords."""
+        """One delivered password, or later changes by all users, show that the batch was stored."""
         lines = reset_many(3)
-        set_old_password(sqlite_server, *changed, last_set="2999-01-01 00:00:00.000000")
+        set_old_password(sqlite_server, *MANY[:changed], last_set=last_set)
         done = resume()
 
         assert (done.exit_code, done.stderr) == (0, "Reset the passwords of 5 user(s).\n")
         assert OUT.read_text().startswith(lines)
-        assert all(sqlite_server.opens(name, OLD) for name in changed)
-
-    def test_one_changed_password_does_not_void_a_batch(
-        self, sqlite_server: Server, first_five: str, resume: Resume
-    ) -> None:
-        """The other user of the last batch still has the delivered password."""
-        set_old_password(sqlite_server, "many3")
-        done = resume()
-
-        assert (done.exit_code, done.stderr) == (0, "Reset the passwords of 3 user(s).\n")
-        assert OUT.read_text().startswith(first_five)
-        assert sqlite_server.opens("many3", OLD)
-        assert set(names(OUT.read_text())) == set(MANY)
+        assert all(sqlite_server.opens(name, OLD) for name in MANY[:changed])
+        assert sorted(names(OUT.read_text())) == MANY
 
     def test_hashes_may_be_unsealed(
         self, sqlite_server: Server, reset_many: Callable[[int], str], resume: Resume

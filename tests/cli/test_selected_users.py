@@ -204,7 +204,10 @@ class TestAll:
 
     @pytest.mark.parametrize(
         ("exclude", "words"),
-        [(["LOCKED1", "user1"], "No such user `LOCKED1` to exclude"), (APPROVED, "no user to reset")],
+        [
+            (["LOCKED1", "user1"], "No such user `LOCKED1` to exclude. Did you mean `locked1`?"),
+            (APPROVED, "no user to reset"),
+        ],
     )
     def test_unknown_or_too_many_exclusions_are_errors(
         self, sqlite_server: Server, bulk_reset: Invoke, exclude: list[str], words: str
