@@ -1,6 +1,8 @@
 """Errors as JSON."""
 
 import json
+import os
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,7 +13,9 @@ from hypothesis import strategies as st
 
 from tests.cli.conftest import RESET, Invoke
 from tests.support.harms import no_database, no_expiry, no_password_is_taken, nothing
+from tests.support.limits import without_privileges
 from tests.support.servers import OLD, Server
+from zato_sso_reset.host.program import zato
 from zato_sso_reset.text import printable
 
 JSON = ("--output", "json")
@@ -138,3 +142,39 @@ class TestErrors:
         assert text.stderr == as_text(error)
         assert f"`{printable(str(Path(path)))}`" in error["error"]
         assert error["hint"]
+
+    def test_full_disk(
+        self, sqlite_server: Server, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """An undelivered result is reported on stderr."""
+        with Path("/dev/full").open("w") as full, monkeypatch.context() as context:
+            context.setattr(sys, "stdout", full)
+            with pytest.raises(SystemExit) as ended:
+                zato.main([*RESET, *JSON, str(sqlite_server.path), "user1"], prog_name="zato")
+
+        error = read_error(74, "", capsys.readouterr().err)
+        assert ended.value.code == 74
+        assert error["error"].endswith("Nothing was changed.")
+        assert sqlite_server.opens("user1", OLD)
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="only root can become a user without rights")
+    def test_unreadable_server(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """The hint names the user to run as."""
+        for folder in (sqlite_server.path, sqlite_server.repo):
+            folder.chmod(0o700)
+        with without_privileges():
+            done = invoke(*RESET, *JSON, sqlite_server.path, "user1")
+
+        assert done.exit_code == 77
+        assert read_error(77, done.stdout, done.stderr)["hint"].startswith("Run as ")
+
+    def test_locked_database(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """A dry run needs the lock too."""
+        with sqlite_server.database.connect() as connection:
+            connection.execute("BEGIN IMMEDIATE")
+            done = invoke(*RESET, *JSON, "--dry-run", sqlite_server.path, "user1")
+
+        assert done.exit_code == 75
+        error = read_error(75, done.stdout, done.stderr)
+        assert error["error"].endswith("Nothing was changed.")
+        assert "again" in error["hint"]

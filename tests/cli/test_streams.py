@@ -147,6 +147,14 @@ class TestStdoutFails:
             os.dup2(ours, 1)
             os.close(ours)
 
+    @pytest.mark.parametrize("redirection", [">&-", "1</dev/null"])
+    def test_quickstart_reports_a_failed_stdout(self, redirection: str) -> None:
+        """Nothing is created if the next command can't be printed."""
+        done = shell(f"zato sso quickstart server1 {redirection}")
+
+        assert done.returncode == 74
+        assert re.fullmatch("Error: stdout .+\n", done.stderr)
+
 
 class TestStdoutWorks:
     """The password is delivered, and set."""
@@ -169,6 +177,17 @@ class TestStdoutWorks:
         assert sqlite_server.opens("user1", password)
         assert password not in done.stderr
         assert re.fullmatch("Warning: .+chmod 600.+\n" if warned else "", done.stderr)
+
+    def test_pipe_gets_the_line_without_a_warning(self, sqlite_server: Server, reset: Reset) -> None:
+        """No other user can read from a pipe."""
+        reader, writer = os.pipe()
+        done = reset(writer)
+        line = os.read(reader, 1000).decode()
+        os.close(reader)
+        os.close(writer)
+
+        assert (done.returncode, done.stderr) == (0, "")
+        assert sqlite_server.opens("user1", delivered_password(line))
 
     @pytest.mark.parametrize(
         ("encoding", "shown"), [("ascii", r"al\xedce"), ("latin-1", "al\u00edce"), ("utf-8", "al\u00edce")]
