@@ -77,7 +77,7 @@ def mutants(session: nox.Session) -> None:
 
 @nox.session
 def benchmarks(session: nox.Session) -> None:
-    """Print the cost of resets relative to the least possible, and draw `docs/performance.svg`."""
+    """Print the cost of resets relative to the least possible; `-- --quick` takes five minutes."""
     session.install(EXTRAS, *dependency_group("test"), "matplotlib>=3.9")
     session.run("python", "-m", "benchmarks.one_reset", *session.posargs)
     session.run("python", "-m", "benchmarks.bulk", *session.posargs)

@@ -1,25 +1,35 @@
-"""Hashes on several threads, and nothing else: `python bare_hashing.py SCHEME COUNT JOBS`."""
+"""Hashes on several threads, and nothing else: `python bare_hashing.py HASHER COUNT JOBS`."""
 
 import sys
 from concurrent.futures import ThreadPoolExecutor
-from hashlib import pbkdf2_hmac
 from os import urandom
 
-scheme, count, jobs = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+ROUNDS = 120_000
+"""Those of a stock server."""
 
-if scheme == "argon2id":
+hasher, count, jobs = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
+
+if hasher == "hashlib":
+    from hashlib import pbkdf2_hmac
+
+    def make_hash(_: int) -> object:
+        """Hash 32 characters with the OpenSSL of Python."""
+        return pbkdf2_hmac("sha512", b"x" * 32, urandom(64), ROUNDS)
+elif hasher == "cryptography":
+    from cryptography.hazmat.primitives.hashes import SHA512
+    from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
+
+    def make_hash(_: int) -> object:
+        """Hash 32 characters with the OpenSSL of `cryptography`."""
+        return PBKDF2HMAC(SHA512(), 64, urandom(64), ROUNDS).derive(b"x" * 32)
+else:
     from argon2 import PasswordHasher
 
-    hasher = PasswordHasher(time_cost=3, memory_cost=65536, parallelism=4)
+    argon2 = PasswordHasher(time_cost=3, memory_cost=65536, parallelism=4)
 
     def make_hash(_: int) -> object:
-        """Hash 32 characters."""
-        return hasher.hash("x" * 32)
-else:
-
-    def make_hash(_: int) -> object:
-        """Hash 32 characters."""
-        return pbkdf2_hmac("sha512", b"x" * 32, urandom(64), 120_000)
+        """Hash 32 characters with Argon2id."""
+        return argon2.hash("x" * 32)
 
 
 with ThreadPoolExecutor(jobs) as executor:

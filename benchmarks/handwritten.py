@@ -6,7 +6,6 @@ It assumes what `zato` checks: that the user exists, on SQLite, and that hashes 
 import sys
 from base64 import b64encode, urlsafe_b64encode
 from datetime import datetime, timedelta, timezone
-from hashlib import pbkdf2_hmac
 from os import urandom
 from threading import Thread
 
@@ -23,13 +22,16 @@ hashes: list[str] = []
 def make_hash() -> None:
     """Compute the hash in passlib's format."""
     rounds, salt = sso["hash_secret"]["rounds"], urandom(int(sso["hash_secret"]["salt_size"]))
-    checksum = pbkdf2_hmac("sha512", password.encode(), salt, int(rounds))
+    from cryptography.hazmat.primitives.hashes import SHA512
+    from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
+
+    checksum = PBKDF2HMAC(SHA512(), 64, salt, int(rounds)).derive(password.encode())
     salt64, checksum64 = (b64encode(data, b"./").rstrip(b"=").decode() for data in (salt, checksum))
     hashes.append(f"$pbkdf2-sha512${rounds}${salt64}${checksum64}")
 
 
 hashing = Thread(target=make_hash)
-hashing.start()  # hashlib releases the GIL, so the imports run meanwhile
+hashing.start()  # hashing releases the GIL, so the imports run meanwhile
 from cryptography.fernet import Fernet
 from sqlalchemy import Boolean, DateTime, NullPool, column, create_engine, select, table, update
 

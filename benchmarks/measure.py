@@ -10,6 +10,9 @@ from typing import NamedTuple
 
 Command = Sequence[str | Path]
 
+QUICK = "--quick" in sys.argv
+"""Whether to measure fewer rounds and fewer users, in five minutes altogether."""
+
 IN_TURN = Path(__file__).with_name("in_turn.py")
 
 

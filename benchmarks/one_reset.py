@@ -1,4 +1,4 @@
-"""Cost of one reset: `python -m benchmarks.one_reset [ROUNDS]`.
+"""Cost of one reset: `python -m benchmarks.one_reset [--quick]`.
 
 It runs the `zato` that is installed in its Python's environment, which should not be editable.
 """
@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks.measure import Command, compare, measure
+from benchmarks.measure import QUICK, Command, compare, measure
 from tests.support import databases
 from tests.support.servers import USERS, Server, quick_server
 from zato_sso_reset.services.quickstart import create_server
@@ -24,11 +24,11 @@ HANDWRITTEN = Path(__file__).with_name("handwritten.py")
 ROUNDS = 120_000
 """PBKDF2's rounds on a stock server."""
 
-SIZES = (10, 1_000, 1_000_000)
+SIZES = (10, 1_000) if QUICK else (10, 1_000, 1_000_000)
 """Users in the table."""
 
 
-def main(rounds: int = 30) -> None:
+def main(rounds: int) -> None:
     """Print each figure as a median of `rounds`."""
     with tempfile.TemporaryDirectory() as temporary:
         folder = Path(temporary)
@@ -109,4 +109,4 @@ def fill(server: Server, users: int) -> None:
 
 
 if __name__ == "__main__":
-    main(*map(int, sys.argv[1:]))
+    main(rounds=7 if QUICK else 30)

@@ -48,6 +48,19 @@ def keyboard_interrupts() -> Iterator[None]:
 
 
 @contextmanager
+def immediate_interrupts() -> Iterator[None]:
+    """Let Ctrl-C end the process at once, even inside a database driver, as SIGTERM does."""
+    before = signal.getsignal(signal.SIGINT)
+    if before is signal.default_int_handler:
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    try:
+        yield
+    finally:
+        if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # unless it is ignored until the end
+            signal.signal(signal.SIGINT, before)
+
+
+@contextmanager
 def deferred_signals() -> Iterator[Sequence[int]]:
     """Defer SIGINT, SIGTERM and SIGHUP, and yield the numbers of those received so far."""
     received: list[int] = []

@@ -1,17 +1,14 @@
-"""Where the lines of `zato sso reset-user-passwords` go."""
+"""`--output-file` of `zato sso reset-user-passwords`."""
 
 import os
 import re
 import stat
-import subprocess
-from collections.abc import Callable
 from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 
-from tests.conftest import ZATO
+from tests.cli.conftest import Invoke, error_line, shell
 from tests.support.bulk import (
     APPROVED,
     OUT,
@@ -25,20 +22,18 @@ from tests.support.bulk import (
 )
 from tests.support.servers import Server
 
-Invoke = Callable[..., Result]
-
 
 def identity(path: Path) -> tuple[int, ...]:
-    """Return what changes where a file is written to or replaced."""
+    """Return attributes that change if a file is written to or replaced."""
     status = path.lstat()
     return status.st_ino, status.st_mode, status.st_size, status.st_mtime_ns
 
 
 class TestOutputFile:
-    """`--output-file`, and what goes there."""
+    """The file itself."""
 
     def test_is_new_and_private(self, sqlite_server: Server, bulk_reset: Invoke) -> None:
-        """Even without a umask its owner alone can read it; stdout stays empty."""
+        """The mode does not depend on the umask; stdout stays empty."""
         before = os.umask(0)
         try:
             done = bulk_reset("--all", output=OUT)
@@ -49,34 +44,45 @@ class TestOutputFile:
         assert stat.S_IMODE(OUT.stat().st_mode) == 0o600
         assert_valid(sqlite_server, OUT.read_text())
 
-    @pytest.mark.parametrize("make", ["file", "folder", "link", "dangling link", "fifo"])
-    def test_is_never_written_over(self, sqlite_server: Server, bulk_reset: Invoke, make: str) -> None:
-        """Whatever has the name already stays as it is, and leads nowhere."""
-        there = Path("there")
-        if make == "file":
-            there.write_text("kept")
-        elif make == "folder":
-            there.mkdir()
-        elif make == "fifo":
-            os.mkfifo(there)
+    @pytest.mark.parametrize("kind", ["file", "folder", "link", "dangling link", "fifo"])
+    def test_is_never_overwritten(self, sqlite_server: Server, bulk_reset: Invoke, kind: str) -> None:
+        """An existing file stays as it is, and a link is not followed."""
+        existing, victim = Path("existing"), Path("victim")
+        if kind == "file":
+            existing.write_text("kept")
+        elif kind == "folder":
+            existing.mkdir()
+        elif kind == "fifo":
+            os.mkfifo(existing)
         else:
-            there.symlink_to("victim")
-            if make == "link":
-                Path("victim").write_text("kept")
-        before = identity(there)
-        done = bulk_reset("--all", output=there)
+            existing.symlink_to(victim)
+            if kind == "link":
+                victim.write_text("kept")
+        before = identity(existing)
+        done = bulk_reset("--all", output=existing)
 
-        assert_refused(sqlite_server, done, 73, "`there` already exists. Use another file, or --resume")
-        assert identity(there) == before
-        assert make != "link" or Path("victim").read_text() == "kept"
-        assert make == "link" or not Path("victim").exists()
+        words = "`existing` already exists. Use another file, or --resume"
+        assert_refused(sqlite_server, done, 73, words)
+        assert identity(existing) == before
+        assert victim.read_text() == "kept" if kind == "link" else not victim.exists()
 
     @pytest.mark.parametrize("path", ["no/such/folder", "users.txt/out", "x" * 300])
-    def test_can_not_be_made(self, sqlite_server: Server, bulk_reset: Invoke, path: str) -> None:
-        """Where it can't be made, nobody is reset."""
-        assert_refused(
-            sqlite_server, bulk_reset("--users-from", listed("user1"), output=path), 73, "can't be created"
-        )
+    def test_impossible_path_is_an_error(self, sqlite_server: Server, bulk_reset: Invoke, path: str) -> None:
+        """No user is reset."""
+        done = bulk_reset("--users-from", listed("user1"), output=path)
+
+        assert_refused(sqlite_server, done, 73, "can't be created")
+
+    def test_closed_streams_are_not_needed(self, sqlite_server: Server) -> None:
+        """No file or connection gets the number of a standard stream."""
+        arguments = bulk_arguments(sqlite_server, "--all", "--yes", output=OUT)
+
+        assert shell('exec zato "$@" <&- >&- 2>&-', *arguments).returncode == 0
+        assert_valid(sqlite_server, OUT.read_text())
+
+
+class TestLines:
+    """The fields of a line."""
 
     @pytest.mark.parametrize(
         ("args", "flags"),
@@ -86,19 +92,19 @@ class TestOutputFile:
             (["--must-change", "false"], {"user1": False, "changing1": False}),
         ],
     )
-    def test_tells_must_change_as_it_stands(
+    def test_must_change_is_the_option_or_unchanged(
         self, sqlite_server: Server, bulk_reset: Invoke, args: list[str], flags: dict[str, bool]
     ) -> None:
-        """It is what the option says, or what the user had."""
+        """Without the option, each user's own flag is reported."""
         done = bulk_reset("--users-from", listed("user1", "changing1"), *args)
 
         assert {record.username: record.must_change for record in records(done.stdout)} == flags
         assert_valid(sqlite_server, done.stdout)
 
-    def test_tells_when_the_password_expires(self, sqlite_server: Server, bulk_reset: Invoke) -> None:
-        """In ISO 8601 of UTC, so many days after it was set."""
+    def test_expiry_is_iso_8601_in_utc(self, sqlite_server: Server, bulk_reset: Invoke) -> None:
+        """--expiry counts from the change of the password."""
         done = bulk_reset("--all", "--expiry", "3")
-        (expiry,) = {record.password_expiry for record in records(done.stdout)}
+        [expiry] = {record.password_expiry for record in records(done.stdout)}
 
         assert re.fullmatch(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{6}Z", expiry)
         for name in APPROVED:
@@ -107,40 +113,28 @@ class TestOutputFile:
             assert as_time(row["password_expiry"]) - as_time(row["password_last_set"]) == timedelta(days=3)
         assert_valid(sqlite_server, done.stdout)
 
-    @pytest.mark.parametrize(("mode", "warned"), [(0o644, True), (0o600, False)])
-    def test_warns_of_a_file_that_others_can_read(
-        self, sqlite_server: Server, mode: int, *, warned: bool
+
+class TestStdout:
+    """Lines on stdout."""
+
+    @pytest.mark.parametrize(("umask", "warned"), [("022", True), ("077", False)])
+    def test_file_that_others_can_read_causes_a_warning(
+        self, sqlite_server: Server, umask: str, *, warned: bool
     ) -> None:
-        """Where stdout is such a file, a warning says what to do."""
-        OUT.touch()
-        OUT.chmod(mode)
-        argv = [str(ZATO), *bulk_arguments(sqlite_server, "--all", "--yes")]
-        with OUT.open("w") as stdout:
-            done = subprocess.run(argv, stdout=stdout, stderr=subprocess.PIPE, text=True, check=False)
+        """The warning says what to do."""
+        command = f'umask {umask}; exec zato "$@" >{OUT}'
+        done = shell(command, *bulk_arguments(sqlite_server, "--all", "--yes"))
 
         assert done.returncode == 0
-        assert (re.search("^Warning: .+chmod 600", done.stderr, re.MULTILINE) is not None) is warned
+        assert (re.search("(?m)^Warning: .+chmod 600", done.stderr) is not None) is warned
         assert_valid(sqlite_server, OUT.read_text())
 
     @pytest.mark.parametrize("redirection", [">/dev/full", ">&-", "1</dev/null"])
-    def test_stdout_fails(self, sqlite_server: Server, redirection: str) -> None:
-        """A stdout that takes nothing ends the run with 74 and nobody reset."""
-        argv = [str(ZATO), *bulk_arguments(sqlite_server, "--all", "--yes")]
-        done = subprocess.run(
-            ["/bin/sh", "-c", f'exec "$0" "$@" {redirection}', *argv],
-            capture_output=True,
-            text=True,
-            check=False,
-        )
+    def test_full_closed_or_read_only_stdout_is_an_error(
+        self, sqlite_server: Server, redirection: str
+    ) -> None:
+        """Rows 4 and 6: no user is reset."""
+        command = f'exec zato "$@" {redirection}'
 
-        assert (done.returncode, done.stdout) == (74, "")
-        assert re.fullmatch("Error: .+\n", done.stderr)
+        error_line(shell(command, *bulk_arguments(sqlite_server, "--all", "--yes")), 74)
         assert_all_old(sqlite_server)
-
-    def test_stdout_is_not_needed_for_a_file(self, sqlite_server: Server) -> None:
-        """With every stream closed, no file of ours gets the number of one, and the file gets its lines."""
-        argv = [str(ZATO), *bulk_arguments(sqlite_server, "--all", "--yes", output=OUT)]
-        done = subprocess.run(["/bin/sh", "-c", 'exec "$0" "$@" <&- >&- 2>&-', *argv], check=False)
-
-        assert done.returncode == 0
-        assert_valid(sqlite_server, OUT.read_text())

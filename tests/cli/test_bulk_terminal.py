@@ -1,20 +1,18 @@
-"""`zato sso reset-user-passwords` on a terminal: its question, its progress."""
+"""`zato sso reset-user-passwords` on a terminal: the confirmation and the progress bar."""
 
 import os
 import pty
 import re
-import subprocess
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack, suppress
 from dataclasses import dataclass
 from io import StringIO
-from typing import Any
 
 import pytest
 
-from tests.conftest import ZATO
+from tests.cli.conftest import shell
 from tests.support.bulk import APPROVED, OUT, assert_all_old, assert_valid, bulk_arguments, names
 from tests.support.servers import Server, insert_users
 from zato_sso_reset.cli.json_lines import JsonLinesFile
@@ -24,14 +22,14 @@ from zato_sso_reset.services import bulk_reset as bulk
 
 @dataclass
 class Terminal:
-    """A terminal that a run in this process has for stdin and stderr."""
+    """A terminal that is stdin and stderr of a run in this process."""
 
     master: int
     slave: int
     monkeypatch: pytest.MonkeyPatch
 
     def run(self, answer: str, *args: object) -> tuple[object, str]:
-        """Run `zato`, answering its question; return the exit code and stdout."""
+        """Run `zato` with an answer to its question; return the exit code and stdout."""
         os.write(self.master, f"{answer}\n".encode())
         stdout = StringIO()
         with self.monkeypatch.context() as context, ExitStack() as stack:
@@ -45,8 +43,18 @@ class Terminal:
                 zato.main([str(arg) for arg in args], prog_name="zato")
         return ended.value.code or 0, stdout.getvalue()
 
+    def before_each_batch(self, action: Callable[[], object]) -> None:
+        """Call `action` before the lines of a batch are written."""
+        write_line = JsonLinesFile.write_line
+
+        def write(file: JsonLinesFile, line: str) -> None:
+            action()
+            write_line(file, line)
+
+        self.monkeypatch.setattr(JsonLinesFile, "write_line", write)
+
     def seen(self) -> str:
-        """Return all that was shown."""
+        """Return the text on the terminal."""
         os.set_blocking(self.master, False)
         shown = b""
         with suppress(OSError):
@@ -57,7 +65,7 @@ class Terminal:
 
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
-    """A terminal."""
+    """Return a terminal."""
     master, slave = pty.openpty()
     yield Terminal(master, slave, monkeypatch)
     for fd in (master, slave):
@@ -65,23 +73,24 @@ def terminal(monkeypatch: pytest.MonkeyPatch) -> Iterator[Terminal]:
             os.close(fd)
 
 
-class TestQuestion:
+class TestConfirmation:
     """The question on a terminal."""
 
-    def test_tells_how_many_users_and_super_users(self, sqlite_server: Server, terminal: Terminal) -> None:
-        """On y they are reset; stdout has nothing but the lines."""
+    def test_has_the_number_of_users_and_super_users(self, sqlite_server: Server, terminal: Terminal) -> None:
+        """After `y`, stdout has only the lines."""
         sqlite_server.database.run("UPDATE zato_sso_user SET is_super_user = 1 WHERE id IN (1, 3, 4)")
         code, stdout = terminal.run("y", *bulk_arguments(sqlite_server, "--all"))
 
         assert code == 0
         assert "Reset the passwords of 4 user(s), 2 of them super-user(s)? [y/N]:" in terminal.seen()
-        assert stdout.startswith("{")
         assert set(names(stdout)) == APPROVED
         assert_valid(sqlite_server, stdout)
 
     @pytest.mark.parametrize("answer", ["n", "", "N", "\x04"])
-    def test_no_changes_nothing(self, sqlite_server: Server, terminal: Terminal, answer: str) -> None:
-        """On anything but y, nobody is reset and no file is made."""
+    def test_any_other_answer_changes_nothing(
+        self, sqlite_server: Server, terminal: Terminal, answer: str
+    ) -> None:
+        """No file is created either."""
         code, stdout = terminal.run(answer, *bulk_arguments(sqlite_server, "--all", output=OUT))
 
         assert (code, stdout) == (1, "")
@@ -90,50 +99,35 @@ class TestQuestion:
         assert_all_old(sqlite_server)
 
     @pytest.mark.parametrize("option", ["--yes", "--dry-run"])
-    def test_is_not_asked(self, sqlite_server: Server, terminal: Terminal, option: str) -> None:
-        """--yes is the answer, and a dry run needs none."""
+    def test_is_not_needed(self, sqlite_server: Server, terminal: Terminal, option: str) -> None:
+        """--yes answers it, and a dry run changes nothing."""
         code, _ = terminal.run("n", *bulk_arguments(sqlite_server, "--all", option, output=OUT))
 
         assert code == 0
         assert "[y/N]" not in terminal.seen()
         assert OUT.exists() is (option == "--yes")
 
-    def test_of_a_process(self, sqlite_server: Server, terminal: Terminal) -> None:
-        """The console script asks on the terminal alone, and writes the lines to a stdout that is none."""
+    def test_stdout_of_a_process_has_only_the_lines(self, sqlite_server: Server, terminal: Terminal) -> None:
+        """The console script asks on the terminal."""
         os.write(terminal.master, b"y\n")
-        done = subprocess.run(
-            [str(ZATO), *bulk_arguments(sqlite_server, "--all")],
-            stdin=terminal.slave,
-            stderr=terminal.slave,
-            stdout=subprocess.PIPE,
-            text=True,
-            timeout=60,
-            check=False,
-        )
+        arguments = bulk_arguments(sqlite_server, "--all")
+        done = shell('exec zato "$@"', *arguments, stdin=terminal.slave, stderr=terminal.slave)
 
         assert done.returncode == 0
         assert "4 user(s), 0 of them super-user(s)? [y/N]:" in terminal.seen()
-        assert done.stdout.startswith("{")
         assert_valid(sqlite_server, done.stdout)
 
 
 class TestProgress:
-    """The bar on a terminal."""
+    """The progress bar on a terminal."""
 
-    def test_tells_rate_and_time_left(self, sqlite_server: Server, terminal: Terminal) -> None:
-        """A run of more than a second shows how far it is, how fast, and for how long yet."""
+    def test_has_the_rate_and_the_time_left(self, sqlite_server: Server, terminal: Terminal) -> None:
+        """A run of more than a second shows both."""
         sqlite_server.edit("sso.conf", "hash_secret", rounds="1")
         insert_users(sqlite_server, [f"many{number}" for number in range(20)])
-        with terminal.monkeypatch.context() as context:
-            context.setattr(bulk, "BATCH", 10)
-            slow = JsonLinesFile.write_line
-
-            def write(*args: Any) -> None:
-                time.sleep(0.6)
-                slow(*args)
-
-            context.setattr(JsonLinesFile, "write_line", write)
-            code, _ = terminal.run("", *bulk_arguments(sqlite_server, "--all", "--yes", output=OUT))
+        terminal.monkeypatch.setattr(bulk, "BATCH", 10)
+        terminal.before_each_batch(lambda: time.sleep(0.6))
+        code, _ = terminal.run("", *bulk_arguments(sqlite_server, "--all", "--yes", output=OUT))
         shown = terminal.seen()
 
         assert code == 0
@@ -142,22 +136,24 @@ class TestProgress:
         assert re.search(r"20/24  00:00:0\d  \d+/s", shown)
         assert_valid(sqlite_server, OUT.read_text())
 
-    def test_terminal_goes_away(self, sqlite_server: Server, terminal: Terminal) -> None:
-        """Nobody sees the bar any more, and everybody is reset all the same."""
-        with terminal.monkeypatch.context() as context:
-            write = JsonLinesFile.write_line
+    def test_is_hidden_by_verbose(self, sqlite_server: Server, terminal: Terminal) -> None:
+        """The lines of --verbose report the progress themselves."""
+        arguments = bulk_arguments(sqlite_server, "--all", "--yes", "--verbose", output=OUT)
 
-            def hang_up(*args: Any) -> None:
-                os.close(terminal.master)
-                write(*args)
+        assert terminal.run("", *arguments) == (0, "")
+        assert "\n4 of 4 users are done.\nReset the passwords of 4 user(s).\n" in terminal.seen()
 
-            context.setattr(JsonLinesFile, "write_line", hang_up)
-            kept = os.dup(2)
-            try:
-                code, _ = terminal.run("", *bulk_arguments(sqlite_server, "--all", "--yes", output=OUT))
-            finally:
-                os.dup2(kept, 2)
-                os.close(kept)
+    def test_disconnected_terminal_does_not_stop_the_run(
+        self, sqlite_server: Server, terminal: Terminal
+    ) -> None:
+        """All users are reset."""
+        terminal.before_each_batch(lambda: os.close(terminal.master))
+        kept = os.dup(2)
+        try:
+            code, _ = terminal.run("", *bulk_arguments(sqlite_server, "--all", "--yes", output=OUT))
+        finally:
+            os.dup2(kept, 2)
+            os.close(kept)
 
         assert code == 0
         assert_valid(sqlite_server, OUT.read_text())

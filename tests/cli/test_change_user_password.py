@@ -1,4 +1,4 @@
-"""`zato sso change-user-password`: where the password comes from, what is refused, what is told."""
+"""`zato sso change-user-password`: sources of the password, refusals and output."""
 
 import io
 import json
@@ -9,7 +9,7 @@ import select
 import subprocess
 import termios
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta, timezone
@@ -17,41 +17,32 @@ from fcntl import ioctl
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
+from tests.cli.conftest import Invoke, error_line, shell, tables
 from tests.conftest import ZATO
+from tests.support.bulk import as_time
 from tests.support.servers import OLD, Server
-
-Invoke = Callable[..., Result]
 
 CHANGE = ("sso", "change-user-password")
 
 FROM_STDIN = (*CHANGE, "--password-stdin")
 
 CHOSEN = "Chosen: pass-W\u00f6rd \u2713 1"
-"""What is not ASCII, has blanks, and no rule refuses."""
+"""A password with spaces and non-ASCII characters, which every policy here accepts."""
 
-
-def assert_refused(server: Server, done: Result, exit_code: int, reason: str) -> None:
-    """See that nothing was changed or printed, and that one line says why, without the password."""
-    assert (done.exit_code, done.stdout) == (exit_code, ""), done.stderr
-    assert re.fullmatch(r"Error: .+\n", done.stderr)
-    assert reason in done.stderr
-    assert CHOSEN not in done.stderr
-    assert server.opens("user1", OLD)
+CHANGED = "Changed password for user `user1`\n"
 
 
 class TestStdin:
     """`--password-stdin`."""
 
-    def test_sets_that_password(self, server: Server, invoke: Invoke) -> None:
-        """One line is printed, and the account opens with what was chosen alone."""
+    def test_sets_the_password(self, server: Server, invoke: Invoke) -> None:
+        """The chosen password replaces the old one, and is not printed."""
         done = invoke(*FROM_STDIN, server.path, "user1", input=f"{CHOSEN}\n")
 
-        assert (done.exit_code, done.stderr) == (0, "")
-        assert done.stdout == "Changed password for user `user1`\n"
+        assert (done.exit_code, done.stdout, done.stderr) == (0, CHANGED, "")
         assert server.opens("user1", CHOSEN)
         assert not server.opens("user1", OLD)
         row = server.database.row("user1")
@@ -60,70 +51,38 @@ class TestStdin:
         assert abs(datetime.now(timezone.utc) - set_at) < timedelta(minutes=1)
 
     @pytest.mark.parametrize("end", ["", "\n", "\r\n"])
-    def test_end_of_the_line_is_no_part_of_it(self, sqlite_server: Server, invoke: Invoke, end: str) -> None:
-        """With or without one, it is the same password; blanks around it are its own."""
+    def test_line_end_is_not_part_of_the_password(
+        self, sqlite_server: Server, invoke: Invoke, end: str
+    ) -> None:
+        """Spaces around it are part of it."""
         assert invoke(*FROM_STDIN, sqlite_server.path, "user1", input=f" {CHOSEN} {end}").exit_code == 0
         assert sqlite_server.opens("user1", f" {CHOSEN} ")
 
-    def test_options_are_those_of_a_reset(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """Expiry, must-change and what lets the user in are set with it."""
+    def test_options_work_as_in_a_reset(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """Expiry, must-change and unlock are stored with the password."""
         options = ("--expiry", "99", "--must-change", "yes", "--unlock")
         done = invoke(*FROM_STDIN, *options, sqlite_server.path, "locked1", input=CHOSEN)
 
         row = sqlite_server.database.row("locked1")
-        lasts = datetime.fromisoformat(row["password_expiry"]) - datetime.fromisoformat(
-            row["password_last_set"]
-        )
         assert done.exit_code == 0
-        assert lasts == timedelta(days=99)
+        assert as_time(row["password_expiry"]) - as_time(row["password_last_set"]) == timedelta(days=99)
         assert (row["password_must_change"], row["is_locked"]) == (1, 0)
         assert sqlite_server.opens("locked1", CHOSEN)
 
-    def test_comes_after_a_key1(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """A server whose key is read from stdin takes the first line, and leaves the second."""
+    def test_password_follows_a_key1_on_stdin(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """If the server's key is read from stdin, it is the first line."""
         sqlite_server.edit("secrets.conf", "secret_keys", key1="zato+stdin:///")
-        text = f"{sqlite_server.key}\n{CHOSEN}\n"
-        done = invoke(*FROM_STDIN, sqlite_server.path, "user1", input=text)
+        done = invoke(*FROM_STDIN, sqlite_server.path, "user1", input=f"{sqlite_server.key}\n{CHOSEN}\n")
 
         assert (done.exit_code, done.stderr) == (0, "")
         assert sqlite_server.opens("user1", CHOSEN)
 
-    @pytest.mark.parametrize(
-        ("data", "reason"),
-        [
-            (b"", "is empty"),
-            (b"\n", "is empty"),
-            (b"\r\n", "is empty"),
-            (b"two-long-enough\nlines\n", "line break"),
-            (b"two-long-enough\n\n", "line break"),
-            (b"carriage\rreturn", "line break"),
-            ("line\u2028separator".encode(), "line break"),
-            (b"has\0a-nul-character", "control character"),
-            (b"has-an\x1b[31m-escape", "control character"),
-            (b"back\x7fspaced", "control character"),
-            (b"latin-1-\xe9\n", "not UTF-8"),
-            (b"a-surrogate-\xed\xa0\x80\n", "not UTF-8"),
-            (b"x" * 4097, "longer than 4096 bytes"),
-        ],
-    )
-    def test_what_could_not_be_typed_is_refused(
-        self, sqlite_server: Server, invoke: Invoke, data: bytes, reason: str
-    ) -> None:
-        """It is wrong usage, and nothing is changed."""
-        done = invoke(*FROM_STDIN, sqlite_server.path, "user1", input=data)
-
-        assert_refused(sqlite_server, done, 2, reason)
-
     @pytest.mark.parametrize("redirection", ["<&-", "0>/dev/null"])
-    def test_can_not_be_read(self, sqlite_server: Server, redirection: str) -> None:
-        """A stdin that is none has no password."""
-        argv = ["/bin/sh", "-c", f'exec "$0" "$@" {redirection}', str(ZATO), *FROM_STDIN]
-        done = subprocess.run(
-            [*argv, str(sqlite_server.path), "user1"], capture_output=True, text=True, timeout=60, check=False
-        )
+    def test_unreadable_stdin_is_an_empty_password(self, sqlite_server: Server, redirection: str) -> None:
+        """A closed or write-only stdin has no password."""
+        done = shell(f'exec zato "$@" {redirection}', *FROM_STDIN, sqlite_server.path, "user1")
 
-        assert (done.returncode, done.stdout) == (2, "")
-        assert done.stderr.startswith("Error: The password is empty.")
+        assert error_line(done, 2).startswith("Error: The password is empty.")
         assert sqlite_server.opens("user1", OLD)
 
     @given(
@@ -131,37 +90,58 @@ class TestStdin:
         st.sampled_from(["", "\n"]),
     )
     @settings(max_examples=20, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-    def test_any_other_verifies_afterwards(
+    def test_any_other_password_verifies_afterwards(
         self, sqlite_server: Server, invoke: Invoke, password: str, end: str
     ) -> None:
-        """What the policy takes opens the account, whatever is in it."""
+        """Every password that the policy accepts is stored as it is."""
         done = invoke(*FROM_STDIN, sqlite_server.path, "user1", input=f"{password}{end}".encode())
 
         assert done.exit_code == 0 or "contains a line of reject_list" in done.stderr
         assert sqlite_server.opens("user1", password) is (done.exit_code == 0)
 
 
-class TestWrongArguments:
-    """What is not understood, and may be the password."""
+class TestOption:
+    """`--password`."""
+
+    def test_sets_the_password_and_warns(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """The warning names the better option, and not the password."""
+        done = invoke(*CHANGE, "--password", CHOSEN, sqlite_server.path, "user1")
+
+        assert (done.exit_code, done.stdout) == (0, CHANGED)
+        assert re.fullmatch(r"Warning: --password shows .+ Use --password-stdin\.\n", done.stderr)
+        assert CHOSEN not in done.stderr
+        assert sqlite_server.opens("user1", CHOSEN)
+
+    @pytest.mark.parametrize(
+        ("options", "reason"),
+        [
+            ((), "There is no terminal to ask on. Add --password-stdin."),
+            (("--password-stdin", "--password", CHOSEN), "Use either --password-stdin or --password."),
+            (("--password-stdin", "--output", "password"), "'--output'"),
+        ],
+    )
+    def test_source_must_be_unambiguous_and_available(
+        self, sqlite_server: Server, invoke: Invoke, options: tuple[str, ...], reason: str
+    ) -> None:
+        """Usage errors come before the server is read, and never show the password."""
+        error = error_line(invoke(*CHANGE, *options, "no-such-path", "user1", input=CHOSEN), 2)
+
+        assert reason in error
+        assert CHOSEN not in error
+        assert sqlite_server.opens("user1", OLD)
 
     @pytest.mark.parametrize(
         "arguments",
         [
-            [CHOSEN],
-            ["--password-stdin", CHOSEN],
-            [f"--password-stdin={CHOSEN}"],
-            [f"-p{CHOSEN}"],
-            ["-p", CHOSEN],
-            [f"--pw={CHOSEN}"],
-            [f"--zzz={CHOSEN}"],
-            [f"--password{CHOSEN}"],
-            ["--passwd", CHOSEN],
-            ["--", CHOSEN],
-            ["--output=json", CHOSEN],
+            *([CHOSEN], ["--password-stdin", CHOSEN], [f"--password-stdin={CHOSEN}"], ["--passwd", CHOSEN]),
+            *([f"-p{CHOSEN}"], ["-p", CHOSEN], [f"--pw={CHOSEN}"], [f"--zzz={CHOSEN}"]),
+            *([f"--password{CHOSEN}"], ["--", CHOSEN], ["--output=json", CHOSEN]),
         ],
     )
-    def test_are_not_shown(self, sqlite_server: Server, invoke: Invoke, arguments: list[str]) -> None:
-        """Neither whole nor its beginning."""
+    def test_unknown_arguments_are_not_shown(
+        self, sqlite_server: Server, invoke: Invoke, arguments: list[str]
+    ) -> None:
+        """One of them may be the password."""
         done = invoke(*CHANGE, sqlite_server.path, "user1", *arguments)
 
         assert (done.exit_code, done.stdout) == (2, "")
@@ -169,16 +149,49 @@ class TestWrongArguments:
         assert CHOSEN[:6] not in done.stderr
         assert sqlite_server.opens("user1", OLD)
 
-    def test_near_options_are(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """An option of ours that may be meant holds no password."""
-        done = invoke(*CHANGE, sqlite_server.path, "user1", "--must-chage", "yes")
+    def test_similar_options_are_suggested(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """The names of our own options hold no password."""
+        error = error_line(invoke(*CHANGE, sqlite_server.path, "user1", "--must-chage", "yes"), 2)
 
-        assert done.exit_code == 2
-        assert "Did you mean `--must-change`?" in done.stderr
+        assert "Did you mean `--must-change`?" in error
 
 
-class TestPolicy:
-    """The server's own rules, each named where it refuses."""
+class TestRefusals:
+    """Passwords that could not be typed, or that the server's policy refuses."""
+
+    @pytest.mark.parametrize(
+        ("data", "reason"),
+        [
+            *((b"", "is empty"), (b"\n", "is empty"), (b"\r\n", "is empty")),
+            *((b"two-long-enough\nlines\n", "line break"), (b"two-long-enough\n\n", "line break")),
+            *((b"carriage\rreturn", "line break"), ("line\u2028separator".encode(), "line break")),
+            *((b"has\0a-nul-character", "control character"), (b"back\x7fspaced", "control character")),
+            *((b"has-an\x1b[31m-escape", "control character"), (b"latin-1-\xe9\n", "not UTF-8")),
+            *((b"a-surrogate-\xed\xa0\x80\n", "not UTF-8"), (b"x" * 4097, "longer than 4096 bytes")),
+        ],
+    )
+    def test_untypable_password_is_a_usage_error(
+        self, sqlite_server: Server, invoke: Invoke, data: bytes, reason: str
+    ) -> None:
+        """Nothing is changed."""
+        error = error_line(invoke(*FROM_STDIN, sqlite_server.path, "user1", input=data), 2)
+
+        assert reason in error
+        assert sqlite_server.opens("user1", OLD)
+
+    @pytest.mark.parametrize(
+        ("password", "reason"),
+        [("", "is empty"), ("a\nlong-enough", "line break"), ("latin-1-\udce9", "UTF-8")],
+    )
+    def test_option_has_the_same_rules(
+        self, sqlite_server: Server, invoke: Invoke, password: str, reason: str
+    ) -> None:
+        """The error follows the warning about --password."""
+        done = invoke(*CHANGE, f"--password={password}", sqlite_server.path, "user1")
+
+        assert (done.exit_code, done.stdout) == (2, "")
+        assert reason in done.stderr.splitlines()[1]
+        assert sqlite_server.opens("user1", OLD)
 
     @pytest.mark.parametrize(
         ("rule", "password", "refusal"),
@@ -189,75 +202,38 @@ class TestPolicy:
             ("min_complexity = 4", "correct horse", "its zxcvbn score is below min_complexity=4"),
         ],
     )
-    def test_refuses(
+    def test_policy_is_enforced(
         self, sqlite_server: Server, invoke: Invoke, rule: str, password: str, refusal: str
     ) -> None:
-        """The exit code is 21, and the old password stays."""
+        """The error names the rule, and not the password."""
         sqlite_server.override(f"[password]\n{rule}\n")
-        done = invoke(*FROM_STDIN, sqlite_server.path, "user1", input=password)
+        error = error_line(invoke(*FROM_STDIN, sqlite_server.path, "user1", input=password), 21)
 
-        assert_refused(sqlite_server, done, 21, f"refuses this password: {refusal}. Choose another.")
-        assert password not in done.stderr
+        assert f"refuses this password: {refusal}. Choose another." in error
+        assert password not in error
+        assert sqlite_server.opens("user1", OLD)
 
     @pytest.mark.parametrize(("length", "code"), [(12, 0), (11, 21)])
-    def test_counts_characters(self, sqlite_server: Server, invoke: Invoke, length: int, code: int) -> None:
-        """A password of the least length is taken, and bytes are no matter."""
+    def test_policy_counts_characters(
+        self, sqlite_server: Server, invoke: Invoke, length: int, code: int
+    ) -> None:
+        """The number of bytes does not matter; the minimum itself is accepted."""
         sqlite_server.override("[password]\nmin_length = 12\n")
         done = invoke(*FROM_STDIN, sqlite_server.path, "user1", input="\u2713" * length)
 
         assert done.exit_code == code
 
 
-class TestInArguments:
-    """`--password`."""
-
-    def test_sets_that_password_and_warns(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """It is done, and a warning says what is better."""
-        done = invoke(*CHANGE, "--password", CHOSEN, sqlite_server.path, "user1")
-
-        assert (done.exit_code, done.stdout) == (0, "Changed password for user `user1`\n")
-        assert re.fullmatch(r"Warning: --password shows .+ Use --password-stdin\.\n", done.stderr)
-        assert CHOSEN not in done.stderr
-        assert sqlite_server.opens("user1", CHOSEN)
-
-    @pytest.mark.parametrize(
-        ("password", "reason"),
-        [("", "is empty"), ("a\nlong-enough", "line break"), ("latin-1-\udce9", "UTF-8")],
-    )
-    def test_is_refused_as_from_stdin(
-        self, sqlite_server: Server, invoke: Invoke, password: str, reason: str
-    ) -> None:
-        """What could not be typed is wrong usage here too."""
-        done = invoke(*CHANGE, f"--password={password}", sqlite_server.path, "user1")
-
-        assert (done.exit_code, done.stdout) == (2, "")
-        assert reason in done.stderr.splitlines()[1]
-        assert sqlite_server.opens("user1", OLD)
-
-    @pytest.mark.parametrize(
-        ("options", "reason"),
-        [
-            ((), "There is no terminal to ask on. Add --password-stdin."),
-            (("--password-stdin", "--password", CHOSEN), "Use either --password-stdin or --password."),
-            (("--password-stdin", "--output", "password"), "'--output'"),
-        ],
-    )
-    def test_mistakes(
-        self, sqlite_server: Server, invoke: Invoke, options: tuple[str, ...], reason: str
-    ) -> None:
-        """One way it must be, and only one; nobody waits for an answer that can't come."""
-        done = invoke(*CHANGE, *options, "no-such-path", "user1", input=CHOSEN)
-
-        assert_refused(sqlite_server, done, 2, reason)
-
-
 @dataclass
 class Typist:
-    """Somebody at the terminal of a process."""
+    """A person at the terminal of a process."""
 
     process: "subprocess.Popen[str]"
     terminal: int
     seen: str = ""
+
+    def __post_init__(self) -> None:
+        self._until = time.monotonic() + 30
 
     def answer(self, question: str, answer: str) -> None:
         """Type an answer, once the question is shown and the echo is off."""
@@ -268,11 +244,11 @@ class Typist:
 
     @property
     def echoes(self) -> bool:
-        """Whether the terminal shows what is typed."""
+        """Whether the terminal shows typed characters."""
         return bool(termios.tcgetattr(self.terminal)[3] & termios.ECHO)
 
     def end(self) -> tuple[int, str]:
-        """Return exit code and stdout."""
+        """Return the exit code and stdout."""
         stdout, _ = self.process.communicate(timeout=30)
         with suppress(OSError):
             self._look()
@@ -283,13 +259,10 @@ class Typist:
             self.seen += os.read(self.terminal, 4096).decode()
         assert time.monotonic() < self._until, self.seen
 
-    def __post_init__(self) -> None:
-        self._until = time.monotonic() + 30
-
 
 @pytest.fixture
 def typist(sqlite_server: Server) -> Iterator[Typist]:
-    """Change the password of `user1`, in a process that has a terminal of its own."""
+    """Change the password of `user1`, in a process with its own terminal."""
     master, slave = pty.openpty()
     process = subprocess.Popen(
         [str(ZATO), *CHANGE, str(sqlite_server.path), "user1"],
@@ -307,24 +280,25 @@ def typist(sqlite_server: Server) -> Iterator[Typist]:
 
 
 class TestTerminal:
-    """The prompt, of a real process on a real terminal."""
+    """The prompt of a real process on a real terminal."""
 
-    def test_asks_twice_and_shows_nothing(self, sqlite_server: Server, typist: Typist) -> None:
-        """What differs is asked for again; nothing of it is echoed, and stdout is as ever."""
+    def test_asks_twice_without_an_echo(self, sqlite_server: Server, typist: Typist) -> None:
+        """After two different answers, it asks again."""
         for first, second in ((CHOSEN, "something else"), (CHOSEN, CHOSEN)):
             typist.answer("New password", f"{first}\n")
             typist.answer("Repeat for confirmation", f"{second}\n")
         shown = typist.seen
-        code, stdout = typist.end()
 
-        assert (code, stdout) == (0, "Changed password for user `user1`\n")
+        assert typist.end() == (0, CHANGED)
         assert "pass-W" not in shown + typist.seen
         assert typist.echoes
         assert sqlite_server.opens("user1", CHOSEN)
 
     @pytest.mark.parametrize(("key", "code"), [("\x03", 130), ("\x04", 1)])
-    def test_is_given_up(self, sqlite_server: Server, typist: Typist, key: str, code: int) -> None:
-        """On Ctrl-C and Ctrl-D nothing is changed, and the terminal shows again what is typed."""
+    def test_interruption_restores_the_echo(
+        self, sqlite_server: Server, typist: Typist, key: str, code: int
+    ) -> None:
+        """Ctrl-C and Ctrl-D change nothing."""
         typist.answer("New password", f"{CHOSEN}\n")
         typist.answer("Repeat for confirmation", key)
 
@@ -338,28 +312,27 @@ class Keyboard(io.BytesIO):
     """A stdin that is a terminal."""
 
     def isatty(self) -> bool:
-        """Say so."""
+        """Return True."""
         return True
 
 
 class Interrupted(Keyboard):
-    """A stdin on which somebody presses Ctrl-C."""
+    """A stdin on which Ctrl-C is pressed."""
 
     def read1(self, _size: int | None = -1, /) -> bytes:
-        """Do so."""
+        """Raise KeyboardInterrupt."""
         raise KeyboardInterrupt
 
 
 class TestPrompt:
     """The prompt, in this process."""
 
-    def test_sets_that_password(self, server: Server, invoke: Invoke) -> None:
-        """What was typed twice opens the account; an empty one is asked for again."""
-        keys = Keyboard(f"\n{CHOSEN}\n{CHOSEN}\n".encode())
-        done = invoke(*CHANGE, server.path, "user1", input=keys)
+    def test_sets_the_password(self, server: Server, invoke: Invoke) -> None:
+        """An empty answer is asked for again."""
+        done = invoke(*CHANGE, server.path, "user1", input=Keyboard(f"\n{CHOSEN}\n{CHOSEN}\n".encode()))
 
         assert done.exit_code == 0
-        assert done.stdout.endswith("Changed password for user `user1`\n")
+        assert done.stdout.endswith(CHANGED)
         assert server.opens("user1", CHOSEN)
 
     @pytest.mark.parametrize(
@@ -367,14 +340,14 @@ class TestPrompt:
         [
             (Interrupted(), 130, "Aborted."),
             (Keyboard(), 1, "Aborted."),
-            (Keyboard(b"latin-1-\xe9\nlatin-1-\xe9\n"), 2, "are not UTF-8"),
+            (Keyboard(b"latin-1-\xe9\nlatin-1-\xe9\n"), 2, "not UTF-8"),
             (Keyboard(b"with\ttab\nwith\ttab\n"), 2, "control character"),
         ],
     )
-    def test_nothing_is_changed(
+    def test_aborted_or_untypable_input_changes_nothing(
         self, sqlite_server: Server, invoke: Invoke, keys: Keyboard, code: int, reason: str
     ) -> None:
-        """Whoever gives up, or types what can't be a password, has the old one."""
+        """The last line says why."""
         done = invoke(*CHANGE, sqlite_server.path, "user1", input=keys)
 
         assert done.exit_code == code
@@ -382,27 +355,24 @@ class TestPrompt:
         assert sqlite_server.opens("user1", OLD)
 
 
-class TestOutputs:
-    """What is told of it, and where."""
+class TestOutput:
+    """Results and errors."""
 
     def test_json_has_no_password(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """Whoever chose it knows it; the rest is as of a reset."""
+        """The other fields are those of a reset."""
         done = invoke(*FROM_STDIN, "--output", "json", sqlite_server.path, "locked1", input=CHOSEN)
 
-        account = json.loads(done.stdout)
-        row = sqlite_server.database.row("locked1")
-        expiry = datetime.fromisoformat(account["password_expiry"].removesuffix("Z"))
-        assert account == {
+        assert json.loads(done.stdout) == {
             "username": "locked1",
-            "password_expiry": f"{row['password_expiry'].replace(' ', 'T')}Z",
+            "password_expiry": sqlite_server.database.row("locked1")["password_expiry"].replace(" ", "T")
+            + "Z",
             "must_change": False,
             "is_locked": True,
             "warnings": [done.stderr.removeprefix("Warning: ").rstrip("\n")],
         }
-        assert expiry == datetime.fromisoformat(row["password_expiry"])
 
-    def test_error_may_be_json(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """What refuses the password is told as an object too."""
+    def test_refusal_can_be_json(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """The refusal and the hint are fields."""
         done = invoke(*FROM_STDIN, "--output", "json", sqlite_server.path, "user1", input="short")
 
         assert (done.exit_code, done.stdout) == (21, "")
@@ -412,16 +382,18 @@ class TestOutputs:
             "hint": "Choose another.",
         }
 
-    def test_file(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """The line may go to a file; nobody is warned of it, for it has no password."""
-        done = invoke(*FROM_STDIN, "--output-file", "out", sqlite_server.path, "user1", input=CHOSEN)
+    @pytest.mark.parametrize("option", ["--output-file out", "> out"])
+    def test_file_needs_no_warning(self, sqlite_server: Server, option: str) -> None:
+        """The line has no password, so other users may read it."""
+        command = f'umask 022; exec zato "$@" {option}'
+        done = shell(command, *FROM_STDIN, sqlite_server.path, "user1", input=CHOSEN)
 
-        assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")
-        assert Path("out").read_text() == "Changed password for user `user1`\n"
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        assert Path("out").read_text() == CHANGED
 
-    def test_dry_run(self, server: Server, invoke: Invoke) -> None:
-        """The policy is asked, and nothing is changed."""
-        before = server.database.dump("zato_sso_user")
+    def test_dry_run_checks_the_policy(self, server: Server, invoke: Invoke) -> None:
+        """Nothing is changed."""
+        before = tables(server)
         done = invoke(*FROM_STDIN, "--dry-run", server.path, "user1", input=CHOSEN)
         refused = invoke(*FROM_STDIN, "--dry-run", server.path, "user1", input="short")
 
@@ -431,49 +403,26 @@ class TestOutputs:
             r"at the next login\. Nothing was changed\.\n",
             done.stderr,
         )
-        assert server.database.dump("zato_sso_user") == before
+        assert tables(server) == before
 
-    def test_stdout_is_full(self, sqlite_server: Server) -> None:
-        """Where it can't be told, it is not done."""
-        argv = [str(ZATO), *FROM_STDIN, str(sqlite_server.path), "user1"]
-        with Path("/dev/full").open("w") as full:
-            done = subprocess.run(
-                argv, input=CHOSEN, stdout=full, stderr=subprocess.PIPE, text=True, timeout=60, check=False
-            )
+    def test_full_stdout_keeps_the_old_password(self, sqlite_server: Server) -> None:
+        """Row 4: the error does not claim that a password was printed."""
+        done = shell('exec zato "$@" >/dev/full', *FROM_STDIN, sqlite_server.path, "user1", input=CHOSEN)
 
-        assert done.returncode == 74
-        assert re.fullmatch(r"Error: .+ Nothing was changed\. .+\n", done.stderr)
+        error = error_line(done, 74)
+        assert "Nothing was changed." in error
+        assert "printed" not in error
         assert sqlite_server.opens("user1", OLD)
-
-    def test_stdout_is_a_public_file(self, sqlite_server: Server) -> None:
-        """There is nothing to hide in it."""
-        argv = [str(ZATO), *FROM_STDIN, str(sqlite_server.path), "user1"]
-        with Path("out").open("w") as file:
-            Path("out").chmod(0o644)
-            done = subprocess.run(
-                argv, input=CHOSEN, stdout=file, stderr=subprocess.PIPE, text=True, timeout=60, check=False
-            )
-
-        assert (done.returncode, done.stderr) == (0, "")
-        assert Path("out").read_text() == "Changed password for user `user1`\n"
-
-
-class TestStoredFiles:
-    """`--store-log`, `--store-config` and `--verbose`."""
-
-    ALL = ("--store-log", "--store-config", "--verbose")
 
     @pytest.mark.parametrize("option", ["--password-stdin", f"--password={CHOSEN}", None])
     @pytest.mark.parametrize("username", ["user1", "nobody"])
-    def test_password_is_in_none(
+    def test_password_is_in_no_file_or_stream(
         self, sqlite_server: Server, invoke: Invoke, option: str | None, username: str
     ) -> None:
-        """Wherever it comes from, however it ends."""
+        """Neither --store-log nor --store-config nor --verbose shows it."""
         keys = Keyboard(f"{CHOSEN}\n{CHOSEN}\n".encode())
-        options = [option] if option else []
-        done = invoke(
-            *CHANGE, *options, *self.ALL, sqlite_server.path, username, input=CHOSEN if option else keys
-        )
+        options = (*([option] if option else []), "--store-log", "--store-config", "--verbose")
+        done = invoke(*CHANGE, *options, sqlite_server.path, username, input=CHOSEN if option else keys)
 
         assert done.exit_code == (0 if username == "user1" else 22)
         texts = [done.stdout, done.stderr, *(file.read_text() for file in Path.cwd().iterdir())]

@@ -1,4 +1,4 @@
-"""What TAB offers, in this process as bash asks for it, and in a real bash."""
+"""Shell completion, in this process and in a real bash."""
 
 import fcntl
 import os
@@ -19,7 +19,7 @@ import pytest
 
 from tests.cli.conftest import Invoke
 from tests.conftest import ZATO
-from tests.support.servers import Server, insert_user, insert_users
+from tests.support.servers import Server, insert_users
 from zato_sso_reset.cli import completion
 
 RESET = "zato sso reset-user-password"
@@ -29,19 +29,19 @@ README = Path(__file__).parents[2] / "README.md"
 Complete = Callable[[str], list[str]]
 
 
-def asking(line: str, shell: str = "bash") -> dict[str, str]:
-    """Return the environment by which a shell asks for the completion of a line's last word."""
+def request(line: str, shell: str = "bash") -> dict[str, str]:
+    """Return the environment with which a shell requests the completion of a line's last word."""
     cword = str(line.count(" ")) if shell != "fish" else line.rpartition(" ")[2]
     return {"_ZATO_COMPLETE": f"{shell}_complete", "COMP_WORDS": line, "COMP_CWORD": cword}
 
 
 @pytest.fixture
 def complete(invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> Complete:
-    """Complete the last word of a command line in this process, in silence, however busy the machine is."""
+    """Complete the last word of a command line in this process, without a time limit."""
     monkeypatch.setattr(completion, "TIME_LIMIT", 60)
 
     def run(line: str) -> list[str]:
-        done = invoke(env=asking(line))
+        done = invoke(env=request(line))
         assert (done.exit_code, done.stderr) == (0, "")
         return done.stdout.split()
 
@@ -53,7 +53,7 @@ class TestPath:
 
     @pytest.fixture(autouse=True)
     def _folders(self, sqlite_server: Server, monkeypatch: pytest.MonkeyPatch) -> None:
-        """Be in a folder of a server, `server1`, and of others."""
+        """Change to a folder that contains a server, `server1`, and other folders."""
         monkeypatch.chdir(sqlite_server.path.parent)
         for name in ("backup/server9", ".hidden", "zz"):
             Path(name).mkdir(parents=True)
@@ -71,40 +71,40 @@ class TestPath:
         ],
     )
     def test_servers_come_first(self, complete: Complete, typed: str, offered: list[str]) -> None:
-        """Servers end the word, other folders are gone on with; what is hidden has to be asked for."""
+        """A server completes the word, another folder continues it; hidden ones need a leading dot."""
         assert complete(f"{RESET} {typed}") == offered
 
     @pytest.mark.parametrize("typed", ["b", "backup/", "a-file", "no/such/", "~no-such-user/x", "'$HOME/'"])
-    def test_is_left_to_the_shell_where_there_is_no_server(self, complete: Complete, typed: str) -> None:
-        """The shell, which knows how to quote and to expand, completes folders itself."""
+    def test_without_a_server_the_shell_completes(self, complete: Complete, typed: str) -> None:
+        """The shell can quote and expand names itself."""
         assert complete(f"{RESET} {typed}") == [f"dir,{typed.strip(chr(39))}"]
 
-    def test_is_left_to_the_shell_where_names_want_quotes(self, complete: Complete) -> None:
-        """No name is offered that the shell would take for something else."""
+    def test_with_special_characters_the_shell_completes(self, complete: Complete) -> None:
+        """No name is offered that the shell would interpret."""
         for name in ("s p", "s$x", "s*", "s~", "s\n", b"s\xff"):
             folder = Path(os.fsdecode(name))
             folder.mkdir()
             assert complete(f"{RESET} s") == ["dir,s"]
             folder.rmdir()
 
-    def test_keeps_the_tilde(
+    def test_tilde_stays_as_typed(
         self, complete: Complete, invoke: Invoke, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
     ) -> None:
-        """`~` stays as typed; in zsh, where Click's script would have it quoted, it is left to the shell."""
+        """In zsh, where Click's script would quote it, the shell completes."""
         monkeypatch.setenv("HOME", str(tmp_path))
 
         assert complete(f"{RESET} ~/s") == ["plain,~/server1"]
         assert complete(f"{RESET} ~/server1 us") == ["plain,user1"]
-        assert invoke(env=asking(f"{RESET} ~/s", "fish")).stdout.split() == ["plain,~/server1"]
-        assert invoke(env=asking(f"{RESET} ~/s", "zsh")).stdout.split() == ["dir", "~/s", "_"]
-        assert invoke(env=asking(f"{RESET} s", "zsh")).stdout.split() == ["plain", "server1", "_"]
+        assert invoke(env=request(f"{RESET} ~/s", "fish")).stdout.split() == ["plain,~/server1"]
+        assert invoke(env=request(f"{RESET} ~/s", "zsh")).stdout.split() == ["dir", "~/s", "_"]
+        assert invoke(env=request(f"{RESET} s", "zsh")).stdout.split() == ["plain", "server1", "_"]
 
 
 class TestUsernames:
     """USERNAME, and `--exclude`."""
 
-    def test_are_found_by_prefix_in_any_database(self, server: Server, complete: Complete) -> None:
-        """The case counts, no character is a pattern, and the order is that of the names."""
+    def test_prefix_is_matched_on_any_database(self, server: Server, complete: Complete) -> None:
+        """Case matters, no character is a pattern, and the names are sorted."""
         insert_users(server, ["user10", "user2", "uxer3", "User4", "u%er5"])
         before = server.database.dump("zato_sso_user")
 
@@ -119,8 +119,8 @@ class TestUsernames:
         assert complete(f"{RESET}s {server.path} --all --exclude lo") == ["plain,locked1"]
         assert server.database.dump("zato_sso_user") == before
 
-    def test_are_fifty_at_most(self, sqlite_server: Server, complete: Complete) -> None:
-        """A screen has no room for more; those of another case take none of it."""
+    def test_at_most_fifty_are_offered(self, sqlite_server: Server, complete: Complete) -> None:
+        """Names in another case do not count."""
         insert_users(sqlite_server, (f"{name}{number}" for number in range(100) for name in ("MANY", "many")))
 
         offered = complete(f"{RESET} {sqlite_server.path} many")
@@ -128,9 +128,11 @@ class TestUsernames:
         assert len(offered) == len(set(offered)) == 50
         assert all(each.startswith("plain,many") for each in offered)
 
-    def test_that_want_quotes_are_left_out(self, sqlite_server: Server, complete: Complete) -> None:
-        """What a shell, or Click's scripts for one, would take for something else is not offered."""
-        strange = [
+    def test_names_with_special_characters_are_not_offered(
+        self, sqlite_server: Server, complete: Complete
+    ) -> None:
+        """A shell, or Click's script for it, would interpret them."""
+        special = [
             "x y",
             "x'",
             'x"',
@@ -146,8 +148,7 @@ class TestUsernames:
             "x\ny",
             "x&",
         ]
-        for user_id, username in enumerate((*strange, "x@y.example", "xü", "-x"), start=9):
-            insert_user(sqlite_server, user_id, username, {})
+        insert_users(sqlite_server, [*special, "x@y.example", "xü", "-x"])
 
         assert complete(f"{RESET} {sqlite_server.path} x") == ["plain,x@y.example", "plain,xü"]
         assert complete(f"{RESET} {sqlite_server.path} ~") == []
@@ -168,22 +169,22 @@ class TestUsernames:
             lambda server: (server.repo / "sso.conf").unlink(),
         ],
     )
-    def test_are_none_where_anything_is_wrong(
+    def test_no_name_is_offered_after_an_error(
         self, sqlite_server: Server, complete: Complete, harm: Callable[[Server], object]
     ) -> None:
-        """Nothing is offered and nothing is said."""
+        """Errors are silent."""
         harm(sqlite_server)
 
         assert complete(f"{RESET} {sqlite_server.path} us") == []
 
     @pytest.mark.parametrize("arguments", ["''", "a b", "--expiry x", "--bogus"])
-    def test_are_none_without_a_path(self, complete: Complete, arguments: str) -> None:
-        """What is wrong on the line stays so, in silence."""
+    def test_no_name_is_offered_without_a_path(self, complete: Complete, arguments: str) -> None:
+        """Usage errors are silent too."""
         assert complete(f"{RESET} {arguments} us") in ([], ["dir,us"])
         assert complete(f"{RESET}s --exclude us") == []
 
-    def test_are_read_beside_a_writer(self, sqlite_server: Server, complete: Complete) -> None:
-        """Whoever writes to SQLite's file is not waited for, and need not wait."""
+    def test_writer_does_not_block_completion(self, sqlite_server: Server, complete: Complete) -> None:
+        """Neither waits for the other on SQLite."""
         with sqlite_server.database.connect() as writer:
             writer.execute("BEGIN IMMEDIATE")
             assert complete(f"{RESET} {sqlite_server.path} us") == ["plain,user1"]
@@ -191,12 +192,12 @@ class TestUsernames:
             writer.execute("COMMIT")
 
     @pytest.mark.parametrize("fault", ["locked", "silent"])
-    def test_are_not_waited_for(self, sqlite_server: Server, fault: str) -> None:
-        """After two seconds nothing is offered, whether a file is locked or a server does not answer."""
+    def test_time_limit_is_two_seconds(self, sqlite_server: Server, fault: str) -> None:
+        """A locked file or a silent server offers nothing."""
 
         def offered() -> tuple[bytes, float]:
             started = time.monotonic()
-            env = {**os.environ, **asking(f"{RESET} {sqlite_server.path} us")}
+            env = {**os.environ, **request(f"{RESET} {sqlite_server.path} us")}
             done = subprocess.run([str(ZATO)], env=env, capture_output=True, timeout=60, check=True)
             assert done.stderr == b""
             return done.stdout.strip(), time.monotonic() - started
@@ -229,12 +230,12 @@ class TestOptions:
             ("zato from-config x", ["file,x"]),
         ],
     )
-    def test_are_completed(self, complete: Complete, typed: str, offered: list[str]) -> None:
-        """An option's name is offered once it has begun, and what it can take."""
+    def test_names_and_values_are_completed(self, complete: Complete, typed: str, offered: list[str]) -> None:
+        """Option names need their first hyphen."""
         assert complete(typed) == offered
 
-    def test_open_no_file(self, sqlite_server: Server, complete: Complete) -> None:
-        """A list of users is left alone: to open a FIFO would wait for whoever writes to it."""
+    def test_list_of_users_is_not_opened(self, sqlite_server: Server, complete: Complete) -> None:
+        """Opening a FIFO would block."""
         os.mkfifo("fifo")
 
         assert complete(f"{RESET}s {sqlite_server.path} --users-from fifo --exclude us") == ["plain,user1"]
@@ -248,7 +249,7 @@ class Terminal:
         self._shown = ""
 
     def type(self, text: str, *, until: str) -> None:
-        """Type, and wait for what is shown; a TAB that came to nothing on a busy machine is repeated."""
+        """Type, and wait for a text; repeat a TAB that had no effect on a busy machine."""
         for _ in range(10):
             os.write(self._fd, text.encode())
             deadline = time.monotonic() + 5
@@ -258,12 +259,12 @@ class Terminal:
                     self._shown = self._shown.partition(until)[2]
                     return
             text = "\t"
-        pytest.fail(f"`{until}` never came, but {self._shown!r}")
+        pytest.fail(f"`{until}` is not in {self._shown!r}")
 
 
 @contextmanager
 def real_bash(bash: str) -> Iterator[Terminal]:
-    """Start an interactive bash that has the environment's `zato` on its PATH."""
+    """Start an interactive bash with this environment's `zato` on PATH."""
     master, slave = pty.openpty()
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", 24, 500, 0, 0))
     env = {"PATH": f"{ZATO.parent}:{os.environ['PATH']}", "TERM": "dumb", "PS1": "ready$ "}
@@ -285,7 +286,7 @@ def real_bash(bash: str) -> Iterator[Terminal]:
 
 @pytest.fixture
 def bash() -> str:
-    """A bash that Click's script can do with."""
+    """Return a bash that is recent enough for Click's script."""
     found = shutil.which("bash")
     if not found:
         pytest.skip("no bash")
@@ -298,10 +299,10 @@ def bash() -> str:
 class TestBash:
     """A real bash."""
 
-    def test_completes_a_whole_command(
+    def test_whole_command_is_completed(
         self, bash: str, sqlite_server: Server, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """With the README's line, TAB after TAB makes a command that resets a password."""
+        """After the README's line, TAB completes a command that resets a password."""
         switch = re.search(r"~/\.bashrc`: `(eval .+?)`", README.read_text("utf-8"))
         assert switch
         monkeypatch.chdir(sqlite_server.path.parent)

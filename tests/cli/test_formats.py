@@ -1,4 +1,4 @@
-"""The forms of `password-status`, for whatever a database may hold."""
+"""The formats of `password-status`, with any values."""
 
 import csv
 import io
@@ -62,35 +62,35 @@ STATUS = PasswordStatus(
 
 
 def columns_of(line: str) -> int:
-    """Return how many columns of a terminal a line takes."""
+    """Return the number of terminal columns of a line."""
     return sum(2 if east_asian_width(c) in {"W", "F"} else not combining(c) for c in line)
 
 
 class TestJson:
-    """Exact, for programs."""
+    """JSON."""
 
     @few
     @given(pages)
-    def test_has_everything(self, pages: list[list[PasswordStatus]]) -> None:
-        """One array of ASCII text, whatever the pages are, has each value as it is."""
+    def test_all_values_are_preserved(self, pages: list[list[PasswordStatus]]) -> None:
+        """All pages are one array, in ASCII."""
         text = "".join(to_json(pages))
-        told = json.loads(text)
+        records = json.loads(text)
 
         assert text.isascii()
-        assert len(told) == sum(map(len, pages))
-        for each, status in zip(told, chain(*pages), strict=True):
+        assert len(records) == sum(map(len, pages))
+        for each, status in zip(records, chain(*pages), strict=True):
             for key in ("password_last_set", "password_expiry"):
                 each[key] = datetime.fromisoformat(each[key].removesuffix("Z"))
             assert each == vars(status)
 
 
 class TestCsv:
-    """For spreadsheets."""
+    """CSV."""
 
     @few
     @given(pages)
-    def test_no_name_is_a_formula(self, pages: list[list[PasswordStatus]]) -> None:
-        """A line a user, whose name is readable, and begins as no formula does."""
+    def test_no_username_is_a_formula(self, pages: list[list[PasswordStatus]]) -> None:
+        """There is one line per user, with the name readable."""
         text = "".join(to_csv(pages))
         header, *rows = csv.reader(io.StringIO(text))
 
@@ -102,20 +102,20 @@ class TestCsv:
             assert row[9] == str(status.days_left)
 
     @pytest.mark.parametrize("first", ["=", "+", "-", "@"])
-    def test_name_that_begins_as_a_formula_gets_an_apostrophe(self, first: str) -> None:
-        """A spreadsheet shows such a name as text."""
+    def test_formula_gets_an_apostrophe(self, first: str) -> None:
+        """A spreadsheet shows the name as text."""
         _, row = csv.reader(io.StringIO("".join(to_csv([[replace(STATUS, username=f"{first}1+1")]]))))
 
         assert row[0] == f"'{first}1+1"
 
 
 class TestTable:
-    """For people."""
+    """The table."""
 
     @few
     @given(pages, st.none() | st.integers(1, 200))
-    def test_fits(self, pages: list[list[PasswordStatus]], width: int | None) -> None:
-        """A line a user, no longer than the terminal is wide, and without what it would obey."""
+    def test_lines_fit_the_terminal(self, pages: list[list[PasswordStatus]], width: int | None) -> None:
+        """There is one printable line per user."""
         text = "".join(to_table(pages, width))
         lines = text.split("\n")
 
@@ -124,8 +124,8 @@ class TestTable:
         assert not width or max(map(columns_of, lines)) <= width
 
     @given(statuses)
-    def test_without_a_terminal_nothing_is_cut(self, status: PasswordStatus) -> None:
-        """Whatever reads it gets the whole name, and all that follows."""
+    def test_lines_are_complete_without_a_terminal(self, status: PasswordStatus) -> None:
+        """Other programs get the whole name and all columns."""
         line = "".join(to_table([[], [status]], None)).split("\n")[1]
 
         assert line.startswith(printable(status.username, 2000))
@@ -141,8 +141,8 @@ class TestTable:
             ("字" * 6, "字字字字…"),
         ],
     )
-    def test_long_name_is_cut(self, username: str, shown: str) -> None:
-        """On a terminal it has a quarter of the width, in which a wide character takes two columns."""
+    def test_long_username_is_cut(self, username: str, shown: str) -> None:
+        """It gets a quarter of the width; a wide character has two columns."""
         header, line, _ = "".join(to_table([[replace(STATUS, username=username)]], 40)).split("\n")
 
         assert line.startswith(f"{shown}  ")

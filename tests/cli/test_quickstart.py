@@ -1,43 +1,38 @@
-"""`zato sso quickstart`: a server directory to try things out."""
+"""`zato sso quickstart`: arguments and output."""
 
 import shlex
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 
-from tests.support.servers import LINE
-
-Invoke = Callable[..., Result]
+from tests.cli.conftest import Invoke, delivered_password, error_line
+from zato_sso_reset.host.program import zato
 
 QUICKSTART = ("sso", "quickstart")
 
 
 def files_below(folder: Path) -> dict[Path, bytes | None]:
-    """Return everything in a folder, files with what they hold."""
+    """Return everything in a folder, with the content of files."""
     return {path: path.read_bytes() if path.is_file() else None for path in folder.rglob("*")}
 
 
 class TestQuickstart:
-    """The command makes a directory, and prints what to run next."""
+    """The command creates a directory, and prints the next command."""
 
     @pytest.mark.parametrize("username", ["user1", "o'neil & co", "-bob", "~", "al\u00edce"])
     def test_printed_command_works(self, invoke: Invoke, username: str) -> None:
-        """What stdout gets is one command, which resets the password of the user that was made."""
-        made = invoke(*QUICKSTART, "my server", f"--username={username}")
-        program, *arguments = shlex.split(made.stdout)
+        """It resets the password of the created user."""
+        created = invoke(*QUICKSTART, "my server", f"--username={username}")
+        program, *arguments = shlex.split(created.stdout)
         done = invoke(*arguments)
 
-        assert (made.exit_code, program) == (0, "zato")
-        assert made.stdout.count("\n") == 1
+        assert (created.exit_code, program) == (0, "zato")
+        assert created.stdout.count("\n") == 1
         assert (done.exit_code, done.stderr) == (0, "")
-        match = LINE.fullmatch(done.stdout)
-        assert match
-        assert match["username"] == username
+        assert delivered_password(done.stdout, username)
 
-    def test_prints_nothing_else(self, invoke: Invoke) -> None:
-        """All that stdout gets is the next command, with an absolute path and the default user."""
+    def test_stdout_has_only_the_next_command(self, invoke: Invoke) -> None:
+        """Its path is absolute; the default user is on stderr."""
         done = invoke(*QUICKSTART, "server1")
 
         assert done.exit_code == 0
@@ -45,17 +40,17 @@ class TestQuickstart:
         assert "`user1`" in done.stderr
 
     @pytest.mark.parametrize("path", ["server1", "a/b/server1", "empty", "empty/"])
-    def test_path_may_be_absent_or_empty(self, invoke: Invoke, path: str) -> None:
-        """The directory and those above it are made, and an empty one is filled."""
+    def test_missing_or_empty_directory_is_filled(self, invoke: Invoke, path: str) -> None:
+        """Parent directories are created."""
         Path("empty").mkdir()
 
         assert invoke(*QUICKSTART, path).exit_code == 0
         assert Path(path, "config", "repo", "secrets.conf").is_file()
 
     @pytest.mark.parametrize("kind", ["server", "folder", "file"])
-    def test_path_is_there_already(self, invoke: Invoke, kind: str) -> None:
-        """Nothing that is there is written over."""
-        path = Path("there")
+    def test_existing_path_is_an_error(self, invoke: Invoke, kind: str) -> None:
+        """Nothing is overwritten."""
+        path = Path("existing")
         if kind == "server":
             assert invoke(*QUICKSTART, path).exit_code == 0
         elif kind == "folder":
@@ -64,11 +59,9 @@ class TestQuickstart:
         else:
             path.write_text("text")
         before = files_below(Path.cwd())
-        done = invoke(*QUICKSTART, path)
+        error = error_line(invoke(*QUICKSTART, path), 20)
 
-        assert (done.exit_code, done.stdout) == (20, "")
-        assert done.stderr.startswith(f"Error: `{path.absolute()}` already exists")
-        assert done.stderr.count("\n") == 1
+        assert error.startswith(f"Error: `{path.absolute()}` already exists")
         assert files_below(Path.cwd()) == before
 
     @pytest.mark.parametrize(
@@ -82,13 +75,27 @@ class TestQuickstart:
             (("file/server1",), 73),
         ],
     )
-    def test_wrong_argument_makes_nothing(
+    def test_invalid_argument_is_an_error(
         self, invoke: Invoke, arguments: tuple[str, ...], code: int
     ) -> None:
-        """A path or name that can't be is refused in one line."""
+        """Nothing is created."""
         Path("file").touch()
-        done = invoke(*QUICKSTART, *arguments)
+        error_line(invoke(*QUICKSTART, *arguments), code)
 
-        assert (done.exit_code, done.stdout) == (code, "")
-        assert done.stderr[:-1].isprintable()
         assert list(files_below(Path.cwd())) == [Path("file").absolute()]
+
+    def test_full_stdout_is_an_error_that_names_the_next_command(
+        self, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+    ) -> None:
+        """The directory exists all the same."""
+        with Path("/dev/full").open("w") as full, monkeypatch.context() as context:
+            context.setattr("sys.stdout", full)
+            with pytest.raises(SystemExit) as caught:
+                zato.main([*QUICKSTART, "server1"], prog_name="zato")
+
+        assert caught.value.code == 74
+        assert (
+            f"Run `zato sso reset-user-password {Path('server1').absolute()} user1`"
+            in capsys.readouterr().err
+        )
+        assert Path("server1/config/repo/secrets.conf").is_file()

@@ -1,176 +1,126 @@
-"""`zato sso reset-user-password`: its arguments, its output, and the files it writes on request."""
+"""`zato sso reset-user-password`: arguments, --verbose and --dry-run.
 
-import getpass
-import os
+Single invalid arguments, with their errors, are in tests/faults/test_bad_arguments.py.
+"""
+
 import re
-import socket
-import stat
 from collections.abc import Callable, Iterator
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
-from subprocess import CompletedProcess
 
 import pytest
 from click.testing import Result
-from cryptography.fernet import Fernet
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from tests.support.limits import in_no_directory
-from tests.support.servers import LINE, OLD, USERS, Server, insert_user, quick_server
-from tests.support.tables import LITERAL_USERNAMES, NOT_BOOLEANS, NOT_DAYS
-
-Invoke = Callable[..., Result]
-Process = Callable[..., CompletedProcess[str]]
-
-RESET = ("sso", "reset-user-password")
+from tests.cli.conftest import RESET, Invoke, delivered_password, error_line, tables
+from tests.support.harms import no_database, no_expiry, no_password_is_taken, nothing
+from tests.support.servers import OLD, USERS, Server, insert_user, quick_server
 
 fuzz = settings(max_examples=60, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-"""The server is the same for all examples of a test: none of them changes it."""
+"""All examples of a test share the server, because none of them changes it."""
 
-
-def tables(server: Server) -> list[object]:
-    """Return all that a reset could change."""
-    return [server.database.dump(table) for table in ("zato_sso_user", "zato_sso_session")]
+TRUE, FALSE = {"true", "yes", "on", "y", "t", "1"}, {"false", "no", "off", "n", "f", "0"}
 
 
 @pytest.fixture(scope="module")
 def shared_server(tmp_path_factory: pytest.TempPathFactory) -> Server:
-    """A server for the tests that change nothing."""
+    """Return a server for the tests that change nothing."""
     return quick_server(tmp_path_factory.mktemp("shared") / "server1")
 
 
 @pytest.fixture
 def unchanged(shared_server: Server) -> Iterator[Server]:
-    """A server whose database is to be, after the test, what it was before."""
+    """Return a server, and check after the test that its database was not changed."""
     before = tables(shared_server)
     yield shared_server
     assert tables(shared_server) == before
 
 
 def stored_days(server: Server, username: str) -> float:
-    """Return for how many days the password was set."""
+    """Return the number of days between the change of a password and its expiry."""
     row = server.database.row(username)
     lasts = datetime.fromisoformat(row["password_expiry"]) - datetime.fromisoformat(row["password_last_set"])
     return lasts / timedelta(days=1)
 
 
-def is_refused(done: Result) -> bool:
-    """Tell whether a value was refused as wrong usage, in one line that is safe for a terminal."""
-    assert (done.exit_code, done.stdout) == (2, "")
-    assert done.stderr.startswith("Error: Invalid value for ")
-    return done.stderr[:-1].isprintable() and len(done.stderr) < 400
-
-
-class TestDiscovery:
-    """The command is found through its entry point."""
-
-    def test_is_listed_and_loaded(self, invoke: Invoke) -> None:
-        """The group knows its name, and its page is there."""
-        assert "reset-user-password" in invoke("sso", "--help").stdout
-        assert "Reset a user's password to a generated one." in invoke(*RESET, "--help").stdout
+def is_usage_error(done: Result) -> bool:
+    """Return whether the error is a short line about an invalid value."""
+    error = error_line(done, 2)
+    return error.startswith("Error: Invalid value for ") and len(error) < 400
 
 
 class TestReset:
     """The command as a whole."""
 
+    def test_is_found_through_its_entry_point(self, invoke: Invoke) -> None:
+        """The group lists it, and its help is available."""
+        assert "reset-user-password" in invoke("sso", "--help").stdout
+        assert "Reset a user's password to a generated one." in invoke(*RESET, "--help").stdout
+
     def test_prints_one_line_and_stores_that_password(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """The exact line is alone on stdout, and what it says opens the account."""
+        """The printed password replaces the old one."""
         done = invoke(*RESET, sqlite_server.path, "user1")
 
         assert (done.exit_code, done.stderr) == (0, "")
-        match = LINE.fullmatch(done.stdout)
-        assert match
-        assert match["username"] == "user1"
-        assert sqlite_server.opens("user1", match["password"])
+        assert sqlite_server.opens("user1", delivered_password(done.stdout))
         assert not sqlite_server.opens("user1", OLD)
 
-    def test_each_run_has_a_password_of_its_own(self, sqlite_server: Server, invoke: Invoke) -> None:
+    def test_each_run_generates_another_password(self, sqlite_server: Server, invoke: Invoke) -> None:
         """Three runs print three passwords."""
         assert len({invoke(*RESET, sqlite_server.path, "user1").stdout for _ in range(3)}) == 3
 
-    @pytest.mark.parametrize(
-        ("username", "code"), [("nobody", 22), ("pending1", 22), ("USER1", 22), ("mixedcase", 22)]
-    )
-    def test_no_such_user(self, unchanged: Server, invoke: Invoke, username: str, code: int) -> None:
-        """The user must be there under exactly this name, and approved."""
-        done = invoke(*RESET, unchanged.path, username)
+    @pytest.mark.parametrize("username", ["nobody", "pending1", "USER1", "mixedcase"])
+    def test_unknown_or_unapproved_user_is_an_error(
+        self, unchanged: Server, invoke: Invoke, username: str
+    ) -> None:
+        """The case of a name matters."""
+        error_line(invoke(*RESET, unchanged.path, username), 22)
 
-        assert (done.exit_code, done.stdout) == (code, "")
-        assert re.fullmatch(r"Error: .+\n", done.stderr)
+    def test_path_without_a_server_is_an_error(self, invoke: Invoke, tmp_path: Path) -> None:
+        """The error names the path."""
+        error = error_line(invoke(*RESET, tmp_path, "user1"), 23)
 
-    def test_path_is_no_server(self, invoke: Invoke, tmp_path: Path) -> None:
-        """A directory of something else is refused by name."""
-        done = invoke(*RESET, tmp_path, "user1")
-
-        assert (done.exit_code, done.stdout) == (23, "")
-        assert done.stderr.startswith(f"Error: No server found at `{tmp_path}`.")
-
-    def test_path_is_empty(self, unchanged: Server, invoke: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
-        """An empty PATH is not the current directory, be that a server's."""
-        monkeypatch.chdir(unchanged.path)
-
-        assert is_refused(invoke(*RESET, "", "user1"))
+        assert error.startswith(f"Error: No server found at `{tmp_path}`.")
 
 
 class TestExpiry:
     """`--expiry`."""
 
-    @pytest.mark.parametrize(
-        "given_as", [["--expiry", "2"], ["--expiry=2"], ["--expiry", "9", "--expiry", "2"]]
-    )
-    def test_is_in_days(self, sqlite_server: Server, invoke: Invoke, given_as: list[str]) -> None:
+    @pytest.mark.parametrize("option", [["--expiry", "2"], ["--expiry=2"], ["--expiry", "9", "--expiry=2"]])
+    def test_is_in_days(self, sqlite_server: Server, invoke: Invoke, option: list[str]) -> None:
         """The password expires that many days after it was set; the last option counts."""
-        assert invoke(*RESET, *given_as, sqlite_server.path, "user1").exit_code == 0
+        assert invoke(*RESET, *option, sqlite_server.path, "user1").exit_code == 0
         assert stored_days(sqlite_server, "user1") == 2
 
-    def test_may_reach_to_the_year_9999(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """The last day that there is can be had, and not one more."""
+    def test_last_day_is_in_the_year_9999(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """The last possible day is accepted."""
         last = (datetime(9999, 12, 31, tzinfo=timezone.utc) - datetime.now(timezone.utc)).days
 
         assert invoke(*RESET, f"--expiry={last}", sqlite_server.path, "user1").exit_code == 0
         assert stored_days(sqlite_server, "user1") == last
         before = tables(sqlite_server)
         done = invoke(*RESET, f"--expiry={last + 2}", sqlite_server.path, "user1")
-        assert (done.exit_code, done.stdout) == (2, "")
-        assert "beyond the year 9999" in done.stderr
+        assert "beyond the year 9999" in error_line(done, 2)
         assert tables(sqlite_server) == before
-
-    @pytest.mark.parametrize("days", ["2932898", "9999999", "99999999", "1" * 5000])
-    def test_beyond_the_year_9999(self, unchanged: Server, invoke: Invoke, days: str) -> None:
-        """So many days are refused with that reason, in a short line."""
-        done = invoke(*RESET, "--expiry", days, unchanged.path, "user1")
-
-        assert (done.exit_code, done.stdout) == (2, "")
-        assert "beyond the year 9999" in done.stderr
-        assert len(done.stderr) < 200
-
-    @pytest.mark.parametrize("text", NOT_DAYS)
-    def test_is_a_whole_number_in_ascii(self, unchanged: Server, invoke: Invoke, text: str) -> None:
-        """Nothing but the digits of a number of 1 or more is taken."""
-        assert is_refused(invoke(*RESET, "--expiry", text, unchanged.path, "user1"))
 
     @given(st.text().filter(lambda text: not re.fullmatch("[1-9][0-9]*", text)))
     @fuzz
-    def test_any_other_text_is_refused(self, unchanged: Server, invoke: Invoke, text: str) -> None:
-        """No text but a whole number changes anything."""
-        assert is_refused(invoke(*RESET, f"--expiry={text}", unchanged.path, "user1"))
+    def test_any_other_text_is_a_usage_error(self, unchanged: Server, invoke: Invoke, text: str) -> None:
+        """Only the ASCII digits of a number of at least 1 are accepted."""
+        assert is_usage_error(invoke(*RESET, f"--expiry={text}", unchanged.path, "user1"))
 
 
 class TestMustChange:
     """`--must-change`."""
 
     @pytest.mark.parametrize(
-        ("words", "expected"),
-        [
-            (("true", "yes", "on", "y", "t", "1", "TRUE", " Yes "), 1),
-            (("false", "no", "off", "n", "f", "0", "False", " nO "), 0),
-        ],
+        ("words", "expected"), [((*TRUE, "TRUE", " Yes "), 1), ((*FALSE, "False", " nO "), 0)]
     )
-    def test_sets_or_clears(
+    def test_sets_or_clears_the_flag(
         self, sqlite_server: Server, invoke: Invoke, words: tuple[str, ...], expected: int
     ) -> None:
-        """Each word does what it says to a user who had the opposite."""
+        """Each word changes the opposite value."""
         for word in words:
             sqlite_server.database.run("UPDATE zato_sso_user SET password_must_change = %s", 1 - expected)
 
@@ -178,77 +128,33 @@ class TestMustChange:
             assert sqlite_server.database.row("user1")["password_must_change"] == expected
 
     @pytest.mark.parametrize(("username", "expected"), [("user1", 0), ("changing1", 1)])
-    def test_without_it_nothing_changes(
+    def test_default_leaves_the_flag_unchanged(
         self, sqlite_server: Server, invoke: Invoke, username: str, expected: int
     ) -> None:
-        """What the user had stays."""
+        """Either value stays."""
         assert invoke(*RESET, sqlite_server.path, username).exit_code == 0
         assert sqlite_server.database.row(username)["password_must_change"] == expected
 
-    @pytest.mark.parametrize("text", NOT_BOOLEANS)
-    def test_other_words_are_refused(self, unchanged: Server, invoke: Invoke, text: str) -> None:
-        """What is neither true nor false is wrong usage."""
-        assert is_refused(invoke(*RESET, "--must-change", text, unchanged.path, "user1"))
-
     @given(st.text())
     @fuzz
-    def test_any_text_is_a_word_or_refused(self, invoke: Invoke, text: str) -> None:
-        """Only the twelve words get as far as looking for the server."""
-        words = {"true", "yes", "on", "y", "t", "1", "false", "no", "off", "n", "f", "0"}
+    def test_any_other_text_is_a_usage_error(self, invoke: Invoke, text: str) -> None:
+        """Only with one of the twelve words is the server looked for."""
         done = invoke(*RESET, f"--must-change={text}", "no-such-path", "user1")
 
-        assert done.exit_code == 23 if text.strip(" ").lower() in words else is_refused(done)
+        assert done.exit_code == 23 if text.strip(" ").lower() in TRUE | FALSE else is_usage_error(done)
 
 
 class TestUsername:
     """USERNAME."""
 
-    @pytest.mark.parametrize(
-        "username",
-        [
-            "",
-            "a" * 192,
-            "a\nb",
-            "a\x1b[31m",
-            "\x7f",
-            "\x9b",
-            "user1\r",
-            "\u202euser1",
-            "\u2066user1",
-            "user1\udcff",
-        ],
-    )
-    def test_no_account_can_have_it(self, unchanged: Server, invoke: Invoke, username: str) -> None:
-        """A name that Zato can't have, or that fools the eye, is wrong usage, and shown escaped."""
-        assert is_refused(invoke(*RESET, "--", unchanged.path, username))
-
     def test_may_have_191_characters(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """The width of the column is the longest."""
+        """The width of the column is the limit."""
         username = "\N{LATIN SMALL LETTER E WITH ACUTE}" * 191
         insert_user(sqlite_server, 9, username, {})
         done = invoke(*RESET, sqlite_server.path, username)
 
         assert (done.exit_code, done.stderr) == (0, "")
         assert f"`{username}`" in done.stdout
-
-    def test_may_begin_with_a_hyphen(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """It is taken for an option unless it comes after `--`, as the error says."""
-        insert_user(sqlite_server, 9, "-bob", {})
-        done = invoke(*RESET, sqlite_server.path, "-bob")
-
-        assert (done.exit_code, done.stdout) == (2, "")
-        assert "`-- -bob`" in done.stderr
-        assert re.fullmatch(r"Error: .+\n", done.stderr)
-        assert sqlite_server.opens("-bob", OLD)
-        assert invoke(*RESET, "--", sqlite_server.path, "-bob").exit_code == 0
-        assert not sqlite_server.opens("-bob", OLD)
-
-    @pytest.mark.parametrize("username", LITERAL_USERNAMES)
-    def test_is_taken_literally(self, unchanged: Server, invoke: Invoke, username: str) -> None:
-        """A name is neither a pattern nor SQL, and nothing in it is normalised."""
-        done = invoke(*RESET, unchanged.path, username)
-
-        assert (done.exit_code, done.stdout) == (22, "")
 
     @given(
         st.tuples(
@@ -259,202 +165,107 @@ class TestUsername:
         ).map("".join)
     )
     @fuzz
-    def test_any_control_character_is_refused(self, invoke: Invoke, username: str) -> None:
-        """Wherever it stands in the name."""
-        assert is_refused(invoke(*RESET, "--", "no-such-path", username))
+    def test_any_control_character_is_a_usage_error(self, invoke: Invoke, username: str) -> None:
+        """Its position in the name does not matter."""
+        assert is_usage_error(invoke(*RESET, "--", "no-such-path", username))
 
     @given(st.text(st.characters(categories=["L", "N", "P", "S"]), min_size=1, max_size=191))
     @fuzz
-    def test_any_other_is_looked_for(self, unchanged: Server, invoke: Invoke, username: str) -> None:
-        """Letters, numbers, punctuation and symbols of any script may be a name."""
+    def test_any_other_name_is_looked_up(self, unchanged: Server, invoke: Invoke, username: str) -> None:
+        """Letters, numbers, punctuation and symbols of any script are accepted."""
         if username not in USERS:
-            done = invoke(*RESET, "--", unchanged.path, username)
-
-            assert (done.exit_code, done.stdout) == (22, "")
-            assert done.stderr[:-1].isprintable()
+            error_line(invoke(*RESET, "--", unchanged.path, username), 22)
 
 
 class TestVerbose:
     """`--verbose`."""
 
-    def test_tells_what_was_found_where(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """The files, the hash, the expiry and the database are on stderr; stdout is as without."""
-        done = invoke(*RESET, "--verbose", sqlite_server.path, "user1")
+    @pytest.mark.parametrize(
+        ("option", "expiry"), [([], "730 days, from `"), (["--expiry=2"], "2 days, from --expiry.")]
+    )
+    def test_prints_the_files_and_settings_used(
+        self, sqlite_server: Server, invoke: Invoke, option: list[str], expiry: str
+    ) -> None:
+        """They go to stderr, with the source of the expiry; stdout is the same as without."""
+        done = invoke(*RESET, "--verbose", *option, sqlite_server.path, "user1")
 
         assert done.exit_code == 0
-        assert LINE.fullmatch(done.stdout)
+        assert delivered_password(done.stdout)
         for name in ("secrets.conf", "server.conf", "sso.conf"):
             assert str(sqlite_server.repo / name) in done.stderr
-        assert "PBKDF2-SHA512, 1000 rounds" in done.stderr
-        assert "730 days" in done.stderr
-        assert sqlite_server.database.name in done.stderr
+        for text in ("PBKDF2-SHA512, 1000 rounds", expiry, sqlite_server.database.name):
+            assert text in done.stderr
         assert all(line.isprintable() for line in done.stderr.split("\n"))
 
-    def test_tells_that_the_option_won(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """The source of the expiry is named."""
-        done = invoke(*RESET, "--verbose", "--expiry", "2", sqlite_server.path, "user1")
 
-        assert "2 days, from --expiry" in done.stderr
+class TestDryRun:
+    """`--dry-run`."""
 
-
-def stored(suffix: str) -> Path:
-    """Return the one file of this suffix in the current directory."""
-    (file,) = Path.cwd().glob(f"*.{suffix}")
-    return file
-
-
-class TestStoredFiles:
-    """`--store-log` and `--store-config`."""
-
-    ALL = ("--store-log", "--store-config", "--verbose")
-
-    @pytest.mark.parametrize("suffix", ["log", "config"])
-    def test_is_named_after_the_time(self, sqlite_server: Server, invoke: Invoke, suffix: str) -> None:
-        """The name holds the time in UTC, and the owner alone can read the file."""
-        assert invoke(*RESET, f"--store-{suffix}", sqlite_server.path, "user1").exit_code == 0
-
-        (file,) = Path.cwd().iterdir()
-        match = re.fullmatch(rf"zato\.(\d{{4}}_\d\d_\d\dT\d\d_\d\d_\d\d_\d{{6}})\.{suffix}", file.name)
-        assert match
-        made = datetime.strptime(f"{match[1]}+0000", "%Y_%m_%dT%H_%M_%S_%f%z")
-        assert abs(datetime.now(timezone.utc) - made) < timedelta(minutes=1)
-        assert stat.S_IMODE(file.stat().st_mode) == 0o600
-
-    def test_mode_does_not_depend_on_umask(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """Even without a umask nobody else can read them."""
-        before = os.umask(0)
-        try:
-            invoke(*RESET, *self.ALL, sqlite_server.path, "user1")
-        finally:
-            os.umask(before)
-
-        assert [stat.S_IMODE(file.stat().st_mode) for file in Path.cwd().iterdir()] == [0o600, 0o600]
-
-    def test_without_the_options_there_is_none(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """Nothing is left in the current directory."""
-        invoke(*RESET, "--verbose", sqlite_server.path, "user1")
-
-        assert list(Path.cwd().iterdir()) == []
-
-    @pytest.mark.parametrize("username", ["user1", "nobody"])
-    def test_no_secret_is_anywhere(
-        self, sqlite_server: Server, process: Process, tmp_path: Path, username: str
-    ) -> None:
-        """Neither the password, nor a hash or the key, is in these files or on stderr."""
-        before = sqlite_server.database.row("user1")["password"]
-        done = process(*RESET, *self.ALL, sqlite_server.path, username)
-        after = sqlite_server.database.row("user1")["password"]
-
-        hashes = [Fernet(sqlite_server.key).decrypt(token).decode() for token in (before, after)]
-        match = LINE.fullmatch(done.stdout)
-        passwords = [match["password"]] if match else []
-        assert (done.returncode, len(passwords)) == ((0, 1) if username == "user1" else (22, 0))
-        texts = [done.stderr, *(file.read_text() for file in Path.cwd().iterdir())]
-        assert len(texts) == 3
-        for secret in (before, after, *hashes, *passwords, OLD, sqlite_server.key):
-            assert not any(secret in text for text in texts)
-        for file in (file for file in tmp_path.rglob("*") if file.is_file()):
-            assert not any(password.encode() in file.read_bytes() for password in passwords)
-
-    def test_log_tells_what_verbose_does(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """Each line of --verbose is there, with a time and a level, whether it was asked for or not."""
-        told = invoke(*RESET, "--verbose", sqlite_server.path, "user1").stderr.splitlines()
-        done = invoke(*RESET, "--store-log", sqlite_server.path, "user1")
-
-        assert done.stderr == ""
-        lines = [line.split(" ", maxsplit=2) for line in stored("log").read_text().splitlines()]
-        assert [(level, text) for _, level, text in lines] == [("INFO", text) for text in told]
-        assert all(datetime.fromisoformat(time).tzinfo for time, _, _ in lines)
-
-    def test_log_has_the_error(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """What ends the command is its last line, as on stderr."""
-        done = invoke(*RESET, "--store-log", sqlite_server.path, "nobody")
-
-        last = stored("log").read_text().splitlines()[-1]
-        assert done.exit_code == 22
-        assert last.split(" ", maxsplit=1)[1] == done.stderr.rstrip("\n").replace("Error: ", "ERROR ")
-
-    def test_config_has_the_arguments(
-        self, sqlite_server: Server, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
-    ) -> None:
-        """A comment tells who and when, then come the arguments that were given, False among them."""
-        monkeypatch.chdir(sqlite_server.path.parent)
-        options = [*self.ALL, "--expiry", "5", "--must-change", "no"]
-        assert invoke(*RESET, *options, "server1", "changing1").exit_code == 0
-
-        file = stored("config")
-        comment, *lines = file.read_text().splitlines()
-        stamp = file.name.removeprefix("zato.").removesuffix(".config")
-        assert comment == f"# {stamp} - {getpass.getuser()}@{socket.gethostname()}"
-        assert sorted(lines) == sorted(
-            [
-                "command=sso_reset_user_password",
-                f"path={sqlite_server.path}",
-                "username=changing1",
-                "expiry=5",
-                "must_change=False",
-                "store_log=True",
-                "store_config=True",
-                "verbose=True",
-            ]
+    @pytest.mark.parametrize("output", ["text", "json", "password"])
+    def test_changes_and_delivers_nothing(self, server: Server, invoke: Invoke, output: str) -> None:
+        """The reset is described on stderr, without a password."""
+        before = tables(server)
+        done = invoke(
+            *(*RESET, "--dry-run", "--verbose", "--output", output, "--output-file", "out"),
+            *("--expiry", "9", "--must-change", "yes", "--unlock", "--revoke-access"),
+            *(server.path, "MixedCase"),
         )
 
-    def test_config_has_no_more_than_was_given(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """An option that was left out is left out."""
-        invoke(*RESET, "--store-config", sqlite_server.path, "user1")
-
-        assert sorted(stored("config").read_text().splitlines()[1:]) == [
-            "command=sso_reset_user_password",
-            f"path={sqlite_server.path}",
-            "store_config=True",
-            "username=user1",
-        ]
-
-    @pytest.mark.parametrize("name", ["a\nb", "a\udcff"])
-    def test_config_refuses_what_it_can_not_hold(self, invoke: Invoke, name: str) -> None:
-        """A path that would not come back as it was is refused, and no file made."""
-        done = invoke(*RESET, "--store-config", name, "user1")
-
-        assert (done.exit_code, done.stdout) == (73, "")
-        assert re.fullmatch(r"Error: .+\n", done.stderr)
+        assert (done.exit_code, done.stdout) == (0, "")
+        assert tables(server) == before
         assert list(Path.cwd().iterdir()) == []
+        would = re.search(
+            r"(?m)^Would reset the password of user `MixedCase`: it expires at (.+)Z, "
+            r"and must be changed at the next login\. Nothing was changed\.$",
+            done.stderr,
+        )
+        assert would
+        left = datetime.fromisoformat(f"{would[1]}+00:00") - datetime.now(timezone.utc)
+        assert abs(left - timedelta(days=9)) < timedelta(minutes=1)
+        assert not re.search("[A-Za-z0-9_-]{32}", done.stderr.replace(str(server.path), ""))
 
-    @pytest.fixture
-    def unwritable(self, tmp_path: Path) -> Path:
-        """A directory in which this user, be it root, can make no file."""
-        if os.geteuid() == 0:
-            return Path("/sys")
-        folder = tmp_path / "unwritable"
-        folder.mkdir(mode=0o555)
-        return folder
+    def test_reports_the_unchanged_flag_and_warnings(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """Without --must-change, the user's flag is reported."""
+        changing = invoke(*RESET, "--dry-run", sqlite_server.path, "changing1").stderr
+        locked = invoke(*RESET, "--dry-run", sqlite_server.path, "locked1").stderr
 
-    @pytest.mark.parametrize("option", ["--store-log", "--store-config"])
-    def test_current_directory_can_not_be_written_to(
-        self, sqlite_server: Server, process: Process, unwritable: Path, option: str
-    ) -> None:
-        """Without the file that was asked for, nothing is changed."""
-        before = tables(sqlite_server)
-        done = process(*RESET, option, sqlite_server.path, "user1", cwd=unwritable)
+        assert "and must be changed at the next login." in changing
+        assert "and need not be changed at the next login." in locked
+        assert locked.splitlines()[1].startswith("Warning: The user is locked")
 
-        assert (done.returncode, done.stdout) == (73, "")
-        assert re.fullmatch(r"Error: .+\n", done.stderr)
-        assert tables(sqlite_server) == before
-
-    @pytest.mark.parametrize("option", ["--store-log", "--store-config"])
-    @pytest.mark.parametrize("absolute", [True, False])
-    def test_current_directory_is_gone(
+    @pytest.mark.parametrize(
+        ("harm", "arguments"),
+        [
+            (nothing, ("PATH", "nobody")),
+            (nothing, ("PATH", "pending1")),
+            (nothing, ("no-such", "user1")),
+            (nothing, ("PATH", "user1", "--expiry", "9999999")),
+            (no_password_is_taken, ("PATH", "user1")),
+            (no_database, ("PATH", "user1")),
+            (no_expiry, ("PATH", "user1")),
+        ],
+    )
+    def test_fails_as_the_reset_would(
         self,
         sqlite_server: Server,
         invoke: Invoke,
-        monkeypatch: pytest.MonkeyPatch,
-        option: str,
-        *,
-        absolute: bool,
+        harm: Callable[[Server], None],
+        arguments: tuple[str, ...],
     ) -> None:
-        """A directory that was removed holds no files."""
-        with in_no_directory(monkeypatch):
-            done = invoke(*RESET, option, sqlite_server.path if absolute else "server1", "user1")
+        """The exit code and the error are the same."""
+        harm(sqlite_server)
+        argv = [*RESET, *(str(sqlite_server.path) if each == "PATH" else each for each in arguments)]
+        tried, done = invoke(*argv, "--dry-run"), invoke(*argv)
 
-        assert (done.exit_code, done.stdout) == (73, "")
-        assert re.fullmatch(r"Error: .+\n", done.stderr)
-        assert sqlite_server.opens("user1", OLD)
+        assert done.exit_code != 0
+        assert error_line(tried, done.exit_code) == done.stderr
+
+    def test_is_logged_and_stored_as_one(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """The log says that nothing was changed; the stored arguments are a dry run again."""
+        done = invoke(*RESET, "--dry-run", "--store-log", "--store-config", sqlite_server.path, "user1")
+        [log] = Path.cwd().glob("*.log")
+        [config] = Path.cwd().glob("*.config")
+
+        assert "dry_run=True\n" in config.read_text()
+        assert log.read_text().endswith(f" NOTICE {done.stderr}")
+        assert "has the new password" not in log.read_text()

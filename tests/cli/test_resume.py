@@ -1,4 +1,4 @@
-"""The file of many resets: what a run leaves in it, and how `--resume` goes on."""
+"""`--resume` of `zato sso reset-user-passwords`, and the file that it continues."""
 
 import fcntl
 import json
@@ -13,6 +13,7 @@ from click.testing import Result
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
+from tests.cli.conftest import Invoke, error_line
 from tests.support.bulk import OUT, assert_all_old, assert_valid, bulk_arguments, listed, names
 from tests.support.limits import size_limit
 from tests.support.servers import OLD, USERS, Server, insert_users, quick_server
@@ -20,29 +21,21 @@ from zato_sso_reset.cli.json_lines import JsonLinesFile
 from zato_sso_reset.errors import ConfigError, FileNotMadeError, OutputError
 from zato_sso_reset.services import bulk_reset as bulk
 
-Invoke = Callable[..., Result]
-
 MANY = [f"many{number}" for number in range(8)]
 
-
-WRITTEN = b"".join(
-    json.dumps(
-        {
-            "username": f"user{number}",
-            "password": "p" * 32,
-            "password_expiry": f"2028-01-0{number // 3}T00:00:00Z",
-            "must_change": False,
-        }
-    ).encode()
-    + b"\n"
+THREE_BATCHES = "".join(
+    f'{{"username": "user{number}", "password": "{"p" * 32}", '
+    f'"password_expiry": "2028-01-0{number // 3}T00:00:00Z", "must_change": false}}\n'
     for number in range(9)
-)
-"""What a run could have written: three batches of three."""
+).encode()
+"""Lines in batches of three."""
+
+Resume = Callable[[], Result]
 
 
 @pytest.fixture(autouse=True)
 def _small(monkeypatch: pytest.MonkeyPatch, sqlite_server: Server) -> None:
-    """Have eight more users, reset in batches of three."""
+    """Insert eight more users, and reset in batches of three."""
     monkeypatch.setattr(bulk, "BATCH", 3)
     monkeypatch.setattr(bulk, "AHEAD", 6)
     sqlite_server.edit("sso.conf", "hash_secret", rounds="1")
@@ -50,24 +43,30 @@ def _small(monkeypatch: pytest.MonkeyPatch, sqlite_server: Server) -> None:
 
 
 @pytest.fixture
-def done_by_half(bulk_reset: Invoke) -> str:
-    """What the file holds after a run over the first five of `MANY`: batches of three and two."""
-    assert bulk_reset("--users-from", listed(*MANY[:5]), output=OUT).exit_code == 0
-    listed(*MANY)
-    return OUT.read_text()
+def reset_many(bulk_reset: Invoke) -> Callable[[int], str]:
+    """Reset the first users of `MANY`, and return the file's text."""
+
+    def run(count: int) -> str:
+        assert bulk_reset("--users-from", listed(*MANY[:count]), output=OUT).exit_code == 0
+        return OUT.read_text()
+
+    return run
 
 
 @pytest.fixture
-def resume(bulk_reset: Invoke) -> Callable[[], Result]:
-    """Go on with all of `MANY`."""
+def first_five(reset_many: Callable[[int], str]) -> str:
+    """Return the file's text after a reset of five users: batches of three and two."""
+    return reset_many(5)
+
+
+@pytest.fixture
+def resume(bulk_reset: Invoke) -> Resume:
+    """Continue with all of `MANY`."""
     return lambda: bulk_reset("--users-from", listed(*MANY), "--resume", output=OUT)
 
 
-Resume = Callable[[], Result]
-
-
 def void(text: str, *usernames: str) -> str:
-    """Return lines as a batch has them that was not committed."""
+    """Return the lines of a batch that was not committed."""
     template = json.loads(text.splitlines()[-1])
     expiry = template["password_expiry"].replace("Z", "1Z")
     lines = [
@@ -77,296 +76,265 @@ def void(text: str, *usernames: str) -> str:
     return "".join(f"{line}\n" for line in lines)
 
 
-def assert_kept(server: Server, done: Result, exit_code: int, text: str, *words: str) -> None:
-    """See one line on stderr that has `words`, and that neither file nor database was changed."""
-    before = OUT.read_text(errors="surrogateescape")
-    assert (done.exit_code, done.stdout) == (exit_code, ""), done.stderr
-    assert re.fullmatch("Error: .+\n", done.stderr)
-    for word in words:
-        assert word in done.stderr
-    assert before == text
-    assert_all_old(server)
+def set_old_password(server: Server, *usernames: str, last_set: str | None = None) -> None:
+    """Give users the old password again."""
+    quoted = ", ".join(f"'{name}'" for name in usernames)
+    changes = "password = %s" + (f", password_last_set = '{last_set}'" if last_set else "")
+    old = server.database.row("user1")["password"]
+    server.database.run(f"UPDATE zato_sso_user SET {changes} WHERE username IN ({quoted})", old)
+
+
+def assert_resumed(server: Server, done: Result, count: int, beginning: str = "") -> None:
+    """Check that a run reset `count` users, and kept the beginning of the file."""
+    assert (done.exit_code, done.stdout) == (0, "")
+    assert done.stderr.endswith(f"Reset the passwords of {count} user(s).\n")
+    assert OUT.read_text().startswith(beginning)
+    assert sorted(names(OUT.read_text())) == MANY
+    assert_valid(server, OUT.read_text())
 
 
 class TestResume:
     """`--resume` with a file of this server."""
 
-    def test_goes_on_with_the_others(self, sqlite_server: Server, done_by_half: str, resume: Resume) -> None:
-        """Who has a valid line keeps it; the others are added."""
+    @pytest.mark.parametrize("done_before", [0, 3, 5, 8])
+    def test_users_without_a_line_are_reset(
+        self, sqlite_server: Server, reset_many: Callable[[int], str], resume: Resume, done_before: int
+    ) -> None:
+        """Existing lines stay; without a file, all users are reset."""
+        text = reset_many(done_before) if done_before else ""
         done = resume()
 
-        assert (done.exit_code, done.stdout, done.stderr) == (0, "", "Reset the passwords of 3 user(s).\n")
-        assert OUT.read_text().startswith(done_by_half)
-        assert sorted(names(OUT.read_text())) == MANY
-        assert_valid(sqlite_server, OUT.read_text())
+        assert done.stderr.count("\n") == 1
+        assert_resumed(sqlite_server, done, 8 - done_before, text)
 
-    def test_nothing_is_left(self, sqlite_server: Server, bulk_reset: Invoke, resume: Resume) -> None:
-        """A run that ended may be resumed, and does nothing."""
-        bulk_reset("--users-from", listed(*MANY), output=OUT)
-        before = OUT.read_text()
-        done = resume()
-
-        assert (done.exit_code, done.stdout, done.stderr) == (0, "", "Reset the passwords of 0 user(s).\n")
-        assert OUT.read_text() == before
-        assert_valid(sqlite_server, before)
-
-    def test_all(self, sqlite_server: Server, done_by_half: str, bulk_reset: Invoke) -> None:
-        """--all leaves out who has a line."""
+    def test_all_leaves_out_users_with_a_line(
+        self, sqlite_server: Server, first_five: str, bulk_reset: Invoke
+    ) -> None:
+        """--all and --exclude work as in a new run."""
         done = bulk_reset("--all", "--exclude", "user1", "--resume", output=OUT)
 
         assert done.exit_code == 0
-        assert OUT.read_text().startswith(done_by_half)
+        assert OUT.read_text().startswith(first_five)
         assert sorted(names(OUT.read_text())) == sorted([*MANY, *(USERS.keys() - {"user1", "pending1"})])
         assert_valid(sqlite_server, OUT.read_text())
 
-    @pytest.mark.parametrize("first", [0, 5])
-    def test_lines_that_were_not_stored(
-        self, sqlite_server: Server, bulk_reset: Invoke, resume: Resume, first: int
+    def test_void_batch_is_replaced(self, sqlite_server: Server, first_five: str, resume: Resume) -> None:
+        """A warning has the number of lines that were not stored."""
+        OUT.write_text(first_five + void(first_five, *MANY[5:8]))
+        done = resume()
+
+        assert done.stderr.startswith("Warning: The last 3 line(s) were never stored, and are replaced.\n")
+        assert_resumed(sqlite_server, done, 3, first_five)
+
+    def test_only_void_batch_is_replaced_and_copied(
+        self, sqlite_server: Server, first_five: str, resume: Resume
     ) -> None:
-        """A last batch that the database did not take is replaced, be it the only one."""
-        bulk_reset("--users-from", listed(*MANY[:5]), output=OUT)
-        kept = OUT.read_text()
-        if not first:
-            sqlite_server.database.run("UPDATE zato_sso_user SET password = %s", self.old(sqlite_server))
-        lines = (kept if first else "") + void(kept, *MANY[5:8])
+        """It may be another server's, so a private copy is kept."""
+        set_old_password(sqlite_server, *MANY)
+        lines = void(first_five, *MANY[5:8])
         OUT.write_text(lines)
         done = resume()
 
-        assert (done.exit_code, done.stdout) == (0, "")
-        told, *beside = done.stderr.splitlines()[0].partition(" They are kept in `")
-        assert told == "Warning: The last 3 line(s) were never stored, and are replaced."
-        assert done.stderr.endswith(f"\nReset the passwords of {8 - first} user(s).\n")
-        if not first:  # they may be another server's
-            aside = Path(beside[1].removesuffix("`."))
-            assert aside.read_text() == lines
-            assert aside.stat().st_mode & 0o777 == 0o600
-        assert OUT.read_text().startswith(kept if first else "")
-        assert sorted(names(OUT.read_text())) == MANY
-        assert_valid(sqlite_server, OUT.read_text())
-
-    @staticmethod
-    def old(server: Server) -> object:
-        """Return what is stored of `OLD`."""
-        return server.database.row("user1")["password"]
-
-    def test_nothing_was_begun(self, sqlite_server: Server, bulk_reset: Invoke) -> None:
-        """A run that ended before its first batch left no file: all users are reset."""
-        users = listed(*MANY)
-        done = bulk_reset("--users-from", users, "--resume", output=OUT)
-
-        assert (done.exit_code, done.stderr) == (0, f"Reset the passwords of {len(MANY)} user(s).\n")
-        assert_valid(sqlite_server, OUT.read_text())
-
-    @pytest.mark.parametrize("changed", [2, 3])
-    def test_who_has_changed_the_password_since(
-        self, sqlite_server: Server, bulk_reset: Invoke, resume: Resume, changed: int
-    ) -> None:
-        """A batch that was stored stands, be it that all of its users have another password by now."""
-        bulk_reset("--users-from", listed(*MANY[:3]), output=OUT)
-        lines = OUT.read_text()
-        sqlite_server.database.run(
-            "UPDATE zato_sso_user SET password = %s, password_last_set = '2999-01-01 00:00:00.000000' "
-            f"WHERE username IN ({', '.join(repr(name) for name in MANY[:changed])})",
-            self.old(sqlite_server),
-        )
-        listed(*MANY)
-        done = resume()
-
-        assert (done.exit_code, done.stderr) == (0, f"Reset the passwords of {len(MANY) - 3} user(s).\n")
-        assert OUT.read_text().startswith(lines)
-        assert all(sqlite_server.opens(name, OLD) for name in MANY[:changed])
+        match = re.match("Warning: The last 3 .+ replaced. They are kept in `(.+)`.\n", done.stderr)
+        assert match
+        assert Path(match[1]).read_text() == lines
+        assert Path(match[1]).stat().st_mode & 0o777 == 0o600
+        assert_resumed(sqlite_server, done, 8)
 
     @pytest.mark.parametrize("cut", [1, 2, 20, 60, 100])
-    def test_half_a_line(self, sqlite_server: Server, done_by_half: str, resume: Resume, cut: int) -> None:
-        """Half a line at the end goes, and with it the lines of its batch."""
-        OUT.write_text(done_by_half + void(done_by_half, *MANY[5:7])[:-cut])
+    def test_incomplete_line_is_replaced_with_its_batch(
+        self, sqlite_server: Server, first_five: str, resume: Resume, cut: int
+    ) -> None:
+        """A crash may leave half a line."""
+        OUT.write_text(first_five + void(first_five, *MANY[5:7])[:-cut])
         done = resume()
 
-        assert done.exit_code == 0
         assert done.stderr.startswith("Warning: The last 1 line(s) were never stored, and are replaced.\n")
-        assert OUT.read_text().startswith(done_by_half)
-        assert sorted(names(OUT.read_text())) == MANY
-        assert_valid(sqlite_server, OUT.read_text())
+        assert_resumed(sqlite_server, done, 3, first_five)
 
     @pytest.mark.parametrize("rest", ["", "{", '{"usern', '{"username": "many0", "pass'])
-    def test_no_whole_line(self, sqlite_server: Server, resume: Resume, rest: str) -> None:
-        """A file with nothing but the beginning of a line begins anew."""
+    def test_file_without_a_complete_line_starts_again(
+        self, sqlite_server: Server, resume: Resume, rest: str
+    ) -> None:
+        """An incomplete first line is overwritten."""
         OUT.write_text(rest)
         OUT.chmod(0o600)
         done = resume()
 
-        assert (done.exit_code, done.stderr) == (0, "Reset the passwords of 8 user(s).\n")
-        assert sorted(names(OUT.read_text())) == MANY
-        assert_valid(sqlite_server, OUT.read_text())
+        assert done.stderr.count("\n") == 1
+        assert_resumed(sqlite_server, done, 8)
 
-    def test_a_user_has_changed_the_password(
-        self, sqlite_server: Server, done_by_half: str, resume: Resume
+    @pytest.mark.parametrize(
+        ("changed", "last_set"), [(2, None), (2, "2999-01-01 00:00:00"), (3, "2999-01-01 00:00:00")]
+    )
+    def test_passwords_changed_since_are_kept(
+        self,
+        sqlite_server: Server,
+        reset_many: Callable[[int], str],
+        resume: Resume,
+        changed: int,
+        last_set: str | None,
     ) -> None:
-        """One of the last batch who has another password by now does not make the batch void."""
-        theirs = self.old(sqlite_server)
-        sqlite_server.database.run("UPDATE zato_sso_user SET password = %s WHERE username = 'many3'", theirs)
+        """One delivered password, or later changes by all users, show that the batch was stored."""
+        lines = reset_many(3)
+        set_old_password(sqlite_server, *MANY[:changed], last_set=last_set)
         done = resume()
 
-        assert (done.exit_code, done.stderr) == (0, "Reset the passwords of 3 user(s).\n")
-        assert OUT.read_text().startswith(done_by_half)
-        assert sqlite_server.opens("many3", OLD)
-        assert set(names(OUT.read_text())) == set(MANY)
+        assert (done.exit_code, done.stderr) == (0, "Reset the passwords of 5 user(s).\n")
+        assert OUT.read_text().startswith(lines)
+        assert all(sqlite_server.opens(name, OLD) for name in MANY[:changed])
+        assert sorted(names(OUT.read_text())) == MANY
 
-    def test_hashes_may_be_unsealed(self, sqlite_server: Server, bulk_reset: Invoke, resume: Resume) -> None:
-        """Where the server does not encrypt, the last batch is found in the database too."""
+    def test_hashes_may_be_unsealed(
+        self, sqlite_server: Server, reset_many: Callable[[int], str], resume: Resume
+    ) -> None:
+        """The last batch is also found if the server does not encrypt passwords."""
         sqlite_server.edit("sso.conf", "main", encrypt_password="False")
-        bulk_reset("--users-from", listed(*MANY[:5]), output=OUT)
-        before = OUT.read_text()
+        before = reset_many(5)
         done = resume()
 
         assert (done.exit_code, done.stderr) == (0, "Reset the passwords of 3 user(s).\n")
         assert OUT.read_text().startswith(before)
 
-    def test_a_failure_keeps_an_empty_file(self, bulk_reset: Invoke) -> None:
-        """A file that was there is there afterwards, so that it can be resumed again."""
+    def test_failure_keeps_an_empty_file(self, bulk_reset: Invoke) -> None:
+        """An existing file can be resumed again."""
         OUT.touch()
 
-        assert bulk_reset("--users-from", listed("nobody"), "--resume", output=OUT).exit_code == 22
+        error_line(bulk_reset("--users-from", listed("nobody"), "--resume", output=OUT), 22)
         assert OUT.exists()
 
-    def test_others_can_read_it(self, done_by_half: str, resume: Resume) -> None:
-        """A file that was opened to others meanwhile is warned of."""
+    def test_file_that_others_can_read_causes_a_warning(self, first_five: str, resume: Resume) -> None:
+        """Its mode may have been changed since."""
         OUT.chmod(0o644)
 
         assert "chmod 600" in resume().stderr
-        assert OUT.read_text().startswith(done_by_half)
+        assert OUT.read_text().startswith(first_five)
 
 
 class TestOtherFiles:
-    """`--resume` with a file that is not to be gone on with."""
+    """`--resume` with a file that can't be continued."""
 
-    def test_of_another_server(
-        self, sqlite_server: Server, done_by_half: str, invoke: Invoke, tmp_path: Path
+    def test_file_of_another_server_is_an_error(
+        self, sqlite_server: Server, first_five: str, invoke: Invoke, tmp_path: Path
     ) -> None:
-        """Its last batches are not what this server holds, so it is kept byte for byte."""
+        """It stays as it is, and no user is reset."""
         other = quick_server(tmp_path / "other")
         insert_users(other, MANY)
         done = invoke(*bulk_arguments(other, "--users-from", "users.txt", "--yes", "--resume", output=OUT))
 
-        assert_kept(other, done, 78, done_by_half, "belong to another server")
-        assert_valid(sqlite_server, done_by_half)
+        assert "belong to another server" in error_line(done, 78)
+        assert OUT.read_text() == first_five
+        assert_all_old(other)
+        assert_valid(sqlite_server, first_five)
 
     @pytest.mark.parametrize(
         "text",
         [
-            "notes",
-            "notes\n",
-            "{}\n",
-            "[]\n",
-            "1\n",
-            '"username"\n',
-            "\n",
-            '{"username": "many0"}\n',
+            *("notes", "notes\n", "{}\n", "[]\n", "1\n", '"username"\n', "\n", '{"username": "many0"}\n'),
             '{"username": "many0", "password": "x", "password_expiry": 1}\n',
             '{"username": 1, "password": 2, "password_expiry": 3}\n',
             '{"username": null, "password": "x", "password_expiry": "x"}\n',
             '{"username": ["many0"], "password": ["x"], "password_expiry": ["x"]}\n',
             '{"username": "\\ud800", "password": "x", "password_expiry": "x"}\n',
-            "[" * 100_000 + "\n",
-            "1" * 5000 + "\n",
-            "\udcff\n",
-            "\0" * 100,
+            *("[" * 100_000 + "\n", "1" * 5000 + "\n", "\udcff\n", "\0" * 100),
         ],
     )
-    def test_is_no_such_file(self, sqlite_server: Server, resume: Resume, text: str) -> None:
-        """A file of another kind is kept byte for byte, whether it ends in a line end or not."""
+    def test_other_content_is_an_error(self, sqlite_server: Server, resume: Resume, text: str) -> None:
+        """The file stays as it is, whether it ends with a line end or not."""
         OUT.write_text(text, errors="surrogateescape")
 
-        assert_kept(sqlite_server, resume(), 78, text, "line 1: not written by this command")
+        assert "line 1: not written by this command" in error_line(resume(), 78)
+        assert OUT.read_text(errors="surrogateescape") == text
+        assert_all_old(sqlite_server)
 
-    def test_is_one_only_at_first(self, sqlite_server: Server, done_by_half: str, resume: Resume) -> None:
-        """The number of the first line of another kind is told."""
-        OUT.write_text(done_by_half + "notes\n")
-        done = resume()
-
-        assert done.exit_code == 78
-        assert "line 6: not written" in done.stderr
-        assert OUT.read_text() == done_by_half + "notes\n"
-        assert_valid(sqlite_server, done_by_half)
-
-    @pytest.mark.parametrize("make", ["fifo", "link", "folder", "below a file"])
-    def test_can_not_be_opened(
-        self, sqlite_server: Server, bulk_reset: Invoke, done_by_half: str, make: str
+    def test_other_content_after_the_first_line_is_an_error(
+        self, sqlite_server: Server, first_five: str, resume: Resume
     ) -> None:
-        """What is not a regular file under its own name is refused with 73, and nothing waits for it."""
+        """The error has the number of the line."""
+        OUT.write_text(first_five + "notes\n")
+
+        assert "line 6: not written" in error_line(resume(), 78)
+        assert OUT.read_text() == first_five + "notes\n"
+        assert_valid(sqlite_server, first_five)
+
+    @pytest.mark.parametrize("kind", ["fifo", "link", "folder", "below a file"])
+    def test_other_kinds_of_file_are_errors(
+        self, sqlite_server: Server, bulk_reset: Invoke, first_five: str, kind: str
+    ) -> None:
+        """A link is not followed, and a FIFO does not block."""
         path = Path("other")
-        if make == "fifo":
+        if kind == "fifo":
             os.mkfifo(path)
-        elif make == "link":
+        elif kind == "link":
             path.symlink_to(OUT)
-        elif make == "folder":
+        elif kind == "folder":
             path.mkdir()
-        elif make == "below a file":
+        else:
             path = OUT / "other"
-        done = bulk_reset("--users-from", "users.txt", "--resume", output=path)
+        error = error_line(bulk_reset("--users-from", "users.txt", "--resume", output=path), 73)
 
-        assert (done.exit_code, done.stdout) == (73, "")
-        assert re.fullmatch("Error: .+ (can't be opened: .+|is not a regular file\\. .+\\.)\n", done.stderr)
-        assert OUT.read_text() == done_by_half
-        assert_valid(sqlite_server, done_by_half)
+        assert re.search("(can't be opened: .+|is not a regular file)\\. Use another --output-file\\.", error)
+        assert OUT.read_text() == first_five
+        assert_valid(sqlite_server, first_five)
 
-    def test_another_process_writes_to_it(
-        self, sqlite_server: Server, done_by_half: str, resume: Resume
-    ) -> None:
+    def test_file_in_use_is_an_error(self, sqlite_server: Server, first_five: str, resume: Resume) -> None:
         """Two runs never write to one file."""
         with OUT.open("rb+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
-            done = resume()
+            error = error_line(resume(), 73)
 
-        assert (done.exit_code, done.stdout) == (73, "")
-        assert "Another process is writing to" in done.stderr
-        assert OUT.read_text() == done_by_half
-        assert_valid(sqlite_server, done_by_half)
+        assert "Another process is writing to" in error
+        assert OUT.read_text() == first_five
+        assert_valid(sqlite_server, first_five)
 
 
 class TestDiskIsFull:
-    """Lines that can't be written whole."""
+    """Lines that can't be written completely."""
 
     @pytest.mark.parametrize("bytes_more", [0, 1, 50, 200])
     def test_batch_is_cut_off_again(
-        self, sqlite_server: Server, done_by_half: str, invoke: Invoke, bytes_more: int
+        self, sqlite_server: Server, first_five: str, invoke: Invoke, bytes_more: int
     ) -> None:
-        """The run ends with 74; the batches before stand, and when there is room, --resume goes on."""
+        """Earlier batches stay, and --resume continues once there is space."""
         arguments = bulk_arguments(
-            sqlite_server, "--users-from", "users.txt", "--yes", "--resume", output=OUT
+            sqlite_server, "--users-from", listed(*MANY), "--yes", "--resume", output=OUT
         )
         size = Path(sqlite_server.database.name).stat().st_size
-        # The database must have room too, so the file is made at least as large.
-        lead = done_by_half.splitlines(keepends=True)[0]
-        OUT.write_text(lead * (1 + size // len(lead)) + done_by_half)
+        # The database needs space too, so the file is made at least as large.
+        lead = first_five.splitlines(keepends=True)[0]
+        OUT.write_text(lead * (1 + size // len(lead)) + first_five)
         before = OUT.read_text()
         with size_limit(len(before) + bytes_more):
-            done = invoke(*arguments)
+            error = error_line(invoke(*arguments), 74)
 
-        assert (done.exit_code, done.stdout) == (74, "")
-        problem = "`out.jsonl` can't be written to: File too large."
-        assert done.stderr == f"Error: {problem} Nothing was changed. Free some space.\n"
+        assert error.startswith(
+            "Error: `out.jsonl` can't be written to: File too large. Nothing was changed."
+        )
         assert OUT.read_text() == before
-        assert_valid(sqlite_server, done_by_half)
+        assert_valid(sqlite_server, first_five)
         assert invoke(*arguments).exit_code == 0
-        assert_valid(sqlite_server, OUT.read_text()[len(before) - len(done_by_half) :])
+        assert_valid(sqlite_server, OUT.read_text()[len(before) - len(first_five) :])
 
-    def test_new_file_goes_again(self) -> None:
-        """Where not one batch could be written, no file is left."""
-        with closing(JsonLinesFile(OUT, resume=False)) as lines, size_limit(10), pytest.raises(OutputError):
-            lines.write_line("a" * 100)
+    def test_new_file_without_a_line_is_removed(self) -> None:
+        """A run whose first batch can't be written leaves no file."""
+        with (
+            closing(JsonLinesFile(OUT, resume=False)) as file,
+            size_limit(10),
+            pytest.raises(OutputError),
+        ):
+            file.write_line("a" * 100)
 
         assert not OUT.exists()
 
-    def test_void_end_can_not_be_cut_off(self) -> None:
-        """Nothing is written after lines that are void, which would be lost in them."""
+    def test_void_lines_that_can_not_be_cut_off_are_an_error(self) -> None:
+        """Otherwise, valid lines would follow them."""
         OUT.write_text("void")
-        lines = JsonLinesFile(OUT, resume=True)
-        with OUT.open("rb") as read_only, closing(lines):
-            os.dup2(read_only.fileno(), lines._fd)  # noqa: SLF001 a file that may no longer be written to
+        file = JsonLinesFile(OUT, resume=True)
+        with OUT.open("rb") as read_only, closing(file):
+            os.dup2(read_only.fileno(), file._fd)  # noqa: SLF001 the file can no longer be written to
             with pytest.raises(OutputError, match="can't be written to: Invalid argument"):
-                lines.cut(0)
-            lines.withdraw()
+                file.cut(0)
+            file.withdraw()
 
         assert OUT.read_text() == "void"
 
@@ -374,8 +342,8 @@ class TestDiskIsFull:
 class TestJsonLinesFile:
     """`JsonLinesFile` itself."""
 
-    def test_is_made_but_once(self) -> None:
-        """A file that came in between is not written over."""
+    def test_existing_file_is_an_error(self) -> None:
+        """A file created since the first check is not overwritten."""
         OUT.write_text("kept")
         with pytest.raises(FileNotMadeError, match="already exists"):
             JsonLinesFile(OUT, resume=False)
@@ -396,18 +364,15 @@ class TestJsonLinesFile:
     )
     @example([])
     @example([(1038, 1, b"")])
-    def test_reads_what_was_mutated(self, changes: list[tuple[int, int, bytes]]) -> None:
-        """Whatever befell a file, it is read or refused, and what is read ends with a line end.
-
-        Each change is: from here, so many bytes become these.
-        """
-        content = WRITTEN
+    def test_mutated_file_is_read_or_refused(self, changes: list[tuple[int, int, bytes]]) -> None:
+        """Each change replaces a number of bytes at an offset."""
+        content = THREE_BATCHES
         for start, length, new in changes:
             content = content[:start] + new + content[start + length :]
         OUT.write_bytes(content)
-        with closing(JsonLinesFile(OUT, resume=True)) as lines:
+        with closing(JsonLinesFile(OUT, resume=True)) as file:
             try:
-                delivered = lines.read()
+                delivered = file.read()
             except ConfigError as error:
                 refusal: ConfigError = error
             else:
@@ -420,15 +385,15 @@ class TestJsonLinesFile:
         assert str(refusal).isprintable()
         assert refusal.__context__ is None
 
-    def test_reads_the_last_two_batches(self) -> None:
-        """They are told apart by when their passwords expire."""
-        OUT.write_bytes(WRITTEN)
-        with closing(JsonLinesFile(OUT, resume=True)) as lines:
-            delivered = lines.read()
+    def test_last_two_batches_are_read(self) -> None:
+        """The expiry marks a batch; the passwords are not in its repr."""
+        OUT.write_bytes(THREE_BATCHES)
+        with closing(JsonLinesFile(OUT, resume=True)) as file:
+            delivered = file.read()
 
         assert delivered.usernames == {f"user{number}" for number in range(9)}
         assert delivered.previous.passwords.keys() == {"user3", "user4", "user5"}
         assert delivered.last.passwords.keys() == {"user6", "user7", "user8"}
-        assert delivered.last.offset == len(WRITTEN) * 2 // 3
-        assert delivered.end == len(WRITTEN)
+        assert delivered.last.offset == len(THREE_BATCHES) * 2 // 3
+        assert delivered.end == len(THREE_BATCHES)
         assert "p" * 32 not in repr(delivered)

@@ -8,7 +8,7 @@ import pytest
 from zato_sso_reset.domain.users import NewPassword, User
 
 TIME = datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001 Zato's times are naive UTC
-USER = User("S3cr3t", 1, "zusr1", "user1", "approved", False, False, False, TIME)  # noqa: FBT003
+USER = User(1, "zusr1", "user1", "approved", False, False, False, TIME, "S3cr3t")  # noqa: FBT003
 
 
 def test_only_approved_users_are_approved() -> None:

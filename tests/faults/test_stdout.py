@@ -92,7 +92,7 @@ def test_partial_write(server: Server, tmp_path: Path) -> None:
     assert written.read_text() == "Password f"
 
 
-# tests/cli/test_output.py has the test on SQLite.
+# tests/cli/test_streams.py has the test on SQLite.
 @pytest.mark.parametrize("server", ["postgresql", "mysql"], indirect=True)
 def test_reader_stuck(server: Server) -> None:
     """Row 8: the wait for the reader of a full pipe is bounded, and no lock is left behind."""

@@ -328,6 +328,15 @@ class TestLoop:
 
         assert process("start").returncode == exit_code
 
+    def test_sixth_hand_over_is_refused_in_this_process(
+        self, stand_in: Callable[[str], Path], invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Nothing is executed, so the process can report the loop itself."""
+        monkeypatch.setenv("ZATO_STOCK_CLI", str(stand_in(PRINT_ARGUMENTS)))
+        monkeypatch.setenv("ZATO_HANDED_OVER", f"{int(time.time())} 5")
+
+        assert "it leads back here" in invoke("start").stderr
+
     @pytest.mark.parametrize(("mark", "count"), [("{now} 4", "5"), ("{then} 4", "1"), ("", "1")])
     def test_hand_over_passes_on_its_time_and_count(
         self,

@@ -22,8 +22,7 @@ MAX_VALUE = 400  # characters of a value: RFC 5424 recommends that receivers acc
 class Trail:
     """The audit trail of one run of a command; the command never fails because of it."""
 
-    database = ""
-    """The name of the database, once it is known."""
+    database = ""  # the name of the database, once it is known
 
     def __init__(self, command: str, path: Path, username: str | None, *, env: Mapping[str, str]) -> None:
         """Prepare a trail, without reading any file yet."""

@@ -1,7 +1,6 @@
 """The base class of the commands."""
 
 import os
-import signal
 import textwrap
 from collections.abc import Sequence
 from itertools import pairwise
@@ -13,6 +12,7 @@ import click
 from zato_sso_reset.cli.process import prepare_process
 from zato_sso_reset.errors import ZatoError
 from zato_sso_reset.host.messages import ERRORS_AS_JSON, HintedUsageError, print_line
+from zato_sso_reset.signals import immediate_interrupts
 from zato_sso_reset.text import printable
 
 
@@ -38,15 +38,9 @@ class Command(click.Command):
         """Write the usage, wrapped between options but not inside them."""
         start = f"Usage: {ctx.command_path} "
         pieces = " ".join(piece.replace(" ", "\xa0") for piece in self.collect_usage_pieces(ctx))
-        usage = textwrap.fill(
-            pieces,
-            formatter.width,
-            initial_indent=start,
-            subsequent_indent=" " * len(start),
-            break_on_hyphens=False,
-            break_long_words=False,
-        )
-        formatter.write(usage.replace("\xa0", " ") + "\n")
+        wrapper = textwrap.TextWrapper(formatter.width, start, " " * len(start))
+        wrapper.break_on_hyphens = wrapper.break_long_words = False
+        formatter.write(wrapper.fill(pieces).replace("\xa0", " ") + "\n")
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         """Parse arguments; explain how to write a username that looks like an option."""
@@ -72,19 +66,13 @@ class Command(click.Command):
 
     def run(self, ctx: click.Context) -> Any:
         """Call the command's function; report an unexpected exception as a bug."""
-        on_interrupt = signal.getsignal(signal.SIGINT)
-        if on_interrupt is signal.default_int_handler:
-            # Ctrl-C ends the process at once, even inside a database driver, as SIGTERM does.
-            signal.signal(signal.SIGINT, signal.SIG_DFL)
         try:
-            return super().invoke(ctx)
+            with immediate_interrupts():
+                return super().invoke(ctx)
         except (ZatoError, click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:  # noqa: BLE001 the last resort
             bug = _describe_bug(error, verbose=ctx.params.get("verbose", False))
-        finally:
-            if signal.getsignal(signal.SIGINT) is signal.SIG_DFL:  # unless it is ignored until the end
-                signal.signal(signal.SIGINT, on_interrupt)
         raise bug
 
 

@@ -220,7 +220,8 @@ def _reset(
 
 def _report(tally: Tally) -> None:
     if tally.missing:
-        logger.warning("%s user(s) no longer exist or are no longer approved; left out.", tally.missing)
+        message = "%s user(s) no longer exist or are no longer approved. They were left out."
+        logger.warning(message, tally.missing)
     logger.log(NOTICE, "Reset the passwords of %s user(s).", tally.reset)
     if changed := describe(tally.changed):
         logger.log(NOTICE, "Also changed: %s.", changed)

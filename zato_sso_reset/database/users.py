@@ -132,15 +132,15 @@ class UserRepository:
             raise DatabaseUnavailableError(message, hint)
 
 
-_USERS: Select[Any] = select(  # in the order of the fields of `User`
-    *users.c["password", "id", "user_id", "username", "approval_status", "is_locked"],
-    *users.c["password_must_change", "is_super_user", "password_last_set"],
+_USERS: Select[Any] = select(  # named like the fields of `User`
+    *users.c["id", "user_id", "username", "approval_status", "is_locked", "is_super_user", "password"],
+    users.c.password_must_change.label("must_change"),
+    users.c.password_last_set.label("set_at"),
 )
 
 
 def _user(row: Row[Any]) -> User:
-    password, *columns = tuple(row)
-    return User(stored_text(password), *columns)
+    return User(**{**row._asdict(), "password": stored_text(row.password)})
 
 
 def _columns(new: NewPassword) -> dict[str, object]:

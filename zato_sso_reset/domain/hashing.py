@@ -1,6 +1,5 @@
 """Password hashing."""
 
-import hashlib
 import hmac
 import os
 import re
@@ -49,7 +48,7 @@ class Pbkdf2Sha512Hasher:
     def hash(self, password: str) -> str:
         """Return `$pbkdf2-sha512$ROUNDS$SALT$CHECKSUM`, with a new salt and a checksum of 64 bytes."""
         salt = self.random_bytes(self.salt_size)
-        checksum = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, self.rounds)
+        checksum = _pbkdf2(password, salt, self.rounds)
         return f"$pbkdf2-sha512${self.rounds}${_ab64encode(salt)}${_ab64encode(checksum)}"
 
 
@@ -91,8 +90,7 @@ def verify(password: str, hashed: str) -> bool:
     """Return whether `hashed`, of either scheme and with any parameters, is a hash of `password`."""
     if match := _match_pbkdf2(hashed):
         salt, rounds = _ab64decode(match["salt"]), int(match["rounds"])
-        checksum = hashlib.pbkdf2_hmac("sha512", password.encode(), salt, rounds)
-        return hmac.compare_digest(checksum, _ab64decode(match["checksum"]))
+        return hmac.compare_digest(_pbkdf2(password, salt, rounds), _ab64decode(match["checksum"]))
     from argon2 import PasswordHasher as Argon2
     from argon2.exceptions import VerificationError
 
@@ -152,6 +150,14 @@ def _match_pbkdf2(hashed: str) -> re.Match[str] | None:
 def _parameter(settings: Settings, key: str, default: int, minimum: int, maximum: int) -> int:
     setting = settings.find("hash_secret", key)
     return setting.integer(minimum, maximum) if setting else default
+
+
+def _pbkdf2(password: str, salt: bytes, rounds: int) -> bytes:
+    """Return 64 bytes of PBKDF2-HMAC-SHA512, with a newer OpenSSL than that of most Pythons' hashlib."""
+    from cryptography.hazmat.primitives.hashes import SHA512
+    from cryptography.hazmat.primitives.kdf.pbkdf2 import PBKDF2HMAC
+
+    return PBKDF2HMAC(SHA512(), 64, salt, rounds).derive(password.encode())
 
 
 def _ab64encode(data: bytes) -> str:

@@ -15,7 +15,6 @@ def iso_utc(time: datetime) -> str:
 class User:
     """The columns of `zato_sso_user` that a reset needs; `set_at` is naive UTC."""
 
-    password: str = field(repr=False)
     id: int
     user_id: str
     username: str
@@ -24,6 +23,7 @@ class User:
     must_change: bool
     is_super_user: bool
     set_at: datetime
+    password: str = field(repr=False)
 
     @property
     def is_approved(self) -> bool:
@@ -40,8 +40,7 @@ class NewPassword:
     stored: str = field(repr=False)
     set_at: datetime
     expires_at: datetime
-    must_change: bool | None
-    """None leaves the flag unchanged."""
+    must_change: bool | None  # None leaves the flag unchanged
 
     def record(self) -> dict[str, object]:
         """Return the fields of the JSON output."""

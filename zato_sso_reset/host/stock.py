@@ -37,10 +37,10 @@ def hand_over(args: Sequence[str], command: str, known: Iterable[str]) -> NoRetu
         raise HintedUsageError(message, near or f"{STOCK_CLI} can name the stock `zato`.")
     count = _count_hand_overs()
     if count > MAX_HAND_OVERS or _is_this_program(stock):
-        raise click.ClickException(
-            f"No such command `{shown}`, and {quoted(stock)} is not a stock `zato`: it leads back here. "
-            f"Set {STOCK_CLI} to the stock one."
+        problem = (
+            f"{quoted(stock)} is not a stock `zato`: it leads back here. Set {STOCK_CLI} to the stock one."
         )
+        raise click.ClickException(f"No such command `{shown}`, and {problem}")
     env = {**os.environ, HANDED_OVER: f"{int(time.time())} {count}"}
     try:
         os.execve(stock, ["zato", *args], env)  # noqa: S606 no shell: arguments are passed on as they are

@@ -22,8 +22,7 @@ class DatabaseConfig:
     port: int | None = None
     username: str | None = None
     password: str | None = field(default=None, repr=False)
-    options: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)
-    """Options for the driver, each with one or more values."""
+    options: Mapping[str, Sequence[str]] = field(default_factory=dict, repr=False)  # for the driver
 
     @property
     def backend(self) -> str:

@@ -39,8 +39,6 @@ class SecretKey:
 
         with suppress(InvalidToken, ValueError):
             return self._fernet.decrypt(token.encode()).decode()
-        raise ConfigError(
-            f"{source} can't be decrypted with [secret_keys] key1 of `secrets.conf`: "
-            "one of them is damaged or another server's.",
-            "Restore the server's own.",
-        )
+        problem = "one of them is damaged or another server's."
+        message = f"{source} can't be decrypted with [secret_keys] key1 of `secrets.conf`: {problem}"
+        raise ConfigError(message, "Restore the server's own.")

@@ -30,11 +30,9 @@ class _DiscreetCommand(AuditedCommand):
             raise  # these quote only parameter names, or values that can't be the password
         except click.UsageError as error:
             near = " or ".join(f"`{option}`" for option in getattr(error, "possibilities", None) or ())
-        raise HintedUsageError(
-            "There is an unknown option or an extra argument, which is not shown: it may be the password.",
-            f"Did you mean {near}?" if near else "Write a username that begins with `-` after `--`.",
-            ctx,
-        )
+        text = "There is an unknown option or an extra argument, which is not shown: it may be the password."
+        hint = f"Did you mean {near}?" if near else "Write a username that begins with `-` after `--`."
+        raise HintedUsageError(text, hint, ctx)
 
 
 @click.command(
