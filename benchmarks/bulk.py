@@ -76,7 +76,7 @@ def show_transactions(engine: str, folder: Path) -> None:
         (path / "config" / "repo" / "sso.toml").write_text("[hash_secret]\nrounds = 1\n")
         server = ServerConfig.read(path, env=os.environ, stdin=None)
         database = TimedDatabase(server.database)
-        usernames = select_all(database, []).usernames
+        usernames = list(select_all(database, []).usernames())
         database.seconds.clear()
         lines = stack.enter_context(closing(JsonLinesFile(path / "output", resume=False)))
 

@@ -21,7 +21,7 @@ def test_each_listed_user_is_selected_once_and_duplicates_are_problems(names: li
         use_fake_users(monkeypatch)
         selection = select_listed(cast("Any", FakeDatabase(users)), iter(names))
 
-    assert selection.usernames == list(dict.fromkeys(names))
+    assert list(selection.usernames()) == list(dict.fromkeys(names))
     repeated = sorted(Counter(names) - Counter(set(names)))
     assert selection.problems == [(name, "listed more than once") for name in repeated]
 

@@ -8,9 +8,10 @@ from collections import Counter
 from collections.abc import Collection, Sequence
 from contextlib import ExitStack, closing, redirect_stdout
 from dataclasses import dataclass, field
+from itertools import islice
 from logging import getLogger
 from pathlib import Path
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, Any, BinaryIO
 
 import click
 
@@ -21,18 +22,20 @@ from zato_sso_reset.cli.progress import progress_bar
 from zato_sso_reset.cli.report import NOTICE, execution_log
 from zato_sso_reset.cli.request import Request
 from zato_sso_reset.cli.users_file import read_usernames
-from zato_sso_reset.database.engine import Database
 from zato_sso_reset.domain.access import describe
 from zato_sso_reset.domain.users import NewPassword
 from zato_sso_reset.errors import CommitRefusedError, CommitUnknownError, UserNotFoundError, ZatoError
 from zato_sso_reset.server.config import ServerConfig
-from zato_sso_reset.services.bulk_reset import Batch, reset_user_passwords
 from zato_sso_reset.services.commit import rolled_back_on_error
 from zato_sso_reset.services.passwords import utc_now
-from zato_sso_reset.services.resume import Delivered, without_void_lines
-from zato_sso_reset.services.selection import Selection, select_all, select_listed
 from zato_sso_reset.signals import deferred_signals
 from zato_sso_reset.text import quoted
+
+if TYPE_CHECKING:
+    from zato_sso_reset.database.engine import Database
+    from zato_sso_reset.services.bulk_reset import Batch
+    from zato_sso_reset.services.resume import Delivered
+    from zato_sso_reset.services.selection import Selection
 
 logger = getLogger(__name__)
 
@@ -101,7 +104,7 @@ class Tally:
         """The number of users that a --resume need not look at."""
         return self.reset + self.missing
 
-    def add(self, batch: Batch) -> None:
+    def add(self, batch: "Batch") -> None:
         """Count a batch."""
         self.reset += len(batch.new)
         self.missing += batch.missing
@@ -115,12 +118,16 @@ def reset_passwords(request: BulkRequest, trail: Trail) -> None:
     """
     request.check_usage()
     stdout = Stdout(sys.stdout) if request.to_stdout else None
-    gc.freeze()
-    gc.enable()  # unlike a single reset, this takes long enough to need it
     with execution_log(utc_now() if request.store_log else None), ExitStack() as stack:
         if not (request.resume or stdout):
             check_new(request.output_file)
         server = request.read_server(trail)
+        from zato_sso_reset.database.engine import Database
+        from zato_sso_reset.services.bulk_reset import reset_user_passwords
+        from zato_sso_reset.services.resume import Delivered, without_void_lines
+
+        gc.freeze()
+        gc.enable()  # unlike a single reset, this takes long enough to need it
         database = Database(server.database)
         logger.info("Database: %s.", database.name)
         delivered = Delivered(utc_now())
@@ -129,13 +136,13 @@ def reset_passwords(request: BulkRequest, trail: Trail) -> None:
             delivered = without_void_lines(file.read(), server, database)
         with rolled_back_on_error():
             selection = _select(request, database, delivered.usernames)
-        users = f"{len(selection.usernames)} user(s), {selection.super_users} of them super-user(s)"
+        users = f"{selection.total} user(s), {selection.super_users} of them super-user(s)"
         if request.dry_run:
             options = {"deliver": lambda _: None, "stop": lambda: False, **request.reset_options}
-            list(reset_user_passwords(server, database, selection.usernames[:1], **options))
+            list(reset_user_passwords(server, database, islice(selection.usernames(), 1), **options))
             logger.log(NOTICE, "Would reset the passwords of %s. Nothing was changed.", users)
             return
-        if selection.usernames and not request.yes:
+        if selection.total and not request.yes:
             with redirect_stdout(sys.stderr):  # Click writes more than the question
                 click.confirm(f"Reset the passwords of {users}?", abort=True, err=True)
         delivery: Delivery
@@ -147,10 +154,12 @@ def reset_passwords(request: BulkRequest, trail: Trail) -> None:
         else:
             delivery = stack.enter_context(closing(JsonLinesFile(request.output_file, resume=False)))
         stack.callback(delivery.warn_of_readers)
-        _reset(request, trail, server, database, usernames=selection.usernames, delivery=delivery)
+        _reset(request, trail, server, database, selection=selection, delivery=delivery)
 
 
-def _select(request: BulkRequest, database: Database, already_reset: Collection[str]) -> Selection:
+def _select(request: BulkRequest, database: "Database", already_reset: Collection[str]) -> "Selection":
+    from zato_sso_reset.services.selection import select_all, select_listed
+
     if request.users_from:
         selection = select_listed(database, read_usernames(request.users_from), already_reset)
     else:
@@ -160,12 +169,12 @@ def _select(request: BulkRequest, database: Database, already_reset: Collection[
         if not request.skip_missing:
             raise UserNotFoundError(f"{problems}.", "Correct the list, or add --skip-missing.")
         logger.warning("%s. They are left out; a user listed more than once is reset once.", problems)
-    if not (selection.usernames or request.resume):
+    if not (selection.total or request.resume):
         raise UserNotFoundError("There is no user to reset.")
     return selection
 
 
-def _cut_void_lines(file: JsonLinesFile, delivered: Delivered) -> None:
+def _cut_void_lines(file: JsonLinesFile, delivered: "Delivered") -> None:
     """Cut off lines that were not stored; copy them if nothing shows that the file is this server's."""
     if delivered.void:
         copied = "" if delivered.usernames else f" They are kept in {quoted(file.copy())}."
@@ -177,14 +186,16 @@ def _reset(
     request: BulkRequest,
     trail: Trail,
     server: ServerConfig,
-    database: Database,
+    database: "Database",
     *,
-    usernames: Sequence[str],
+    selection: "Selection",
     delivery: Delivery,
 ) -> None:
     """Reset users batch by batch, and record each in the audit trail."""
+    from zato_sso_reset.services.bulk_reset import reset_user_passwords
+
     changes = request.describe_changes()
-    tally = Tally(len(usernames))
+    tally = Tally(selection.total)
 
     def deliver(new: Sequence[NewPassword]) -> None:
         delivery.write_line("\n".join(json.dumps(each.record()) for each in new))
@@ -192,7 +203,7 @@ def _reset(
     with progress_bar(tally.total, hidden=request.verbose) as advance, deferred_signals() as signals:
         try:
             options = {"deliver": deliver, "stop": lambda: bool(signals), **request.reset_options}
-            for batch in reset_user_passwords(server, database, usernames, **options):
+            for batch in reset_user_passwords(server, database, selection.usernames(), **options):
                 for new in batch.new:
                     trail.changed(changes, new.user.username)
                 tally.add(batch)

@@ -43,17 +43,18 @@ def password_status(
     stdout = Stdout(sys.stdout)
     from logging import getLogger
 
-    from zato_sso_reset.cli.formats import to_csv, to_json, to_table
     from zato_sso_reset.cli.report import execution_log
-    from zato_sso_reset.database.engine import Database
     from zato_sso_reset.server.config import ServerConfig
     from zato_sso_reset.services.passwords import utc_now
-    from zato_sso_reset.services.status import password_statuses
 
     now = utc_now()
     width = shutil.get_terminal_size().columns if sys.stdout.isatty() else None
     with execution_log(now if store_log else None):
         server = ServerConfig.read(path, env=os.environ, stdin=sys.stdin)
+        from zato_sso_reset.cli.formats import to_csv, to_json, to_table
+        from zato_sso_reset.database.engine import Database
+        from zato_sso_reset.services.status import password_statuses
+
         database = Database(server.database)
         getLogger(__name__).info("Database: %s.", database.name)
         pages = password_statuses(server, database, username=username, within=within, now=now)
