@@ -124,6 +124,8 @@ class UserRepository:
         statement = statement.values({name: bindparam(name) for name in names})
         parameters = [{"row_id": row_id, **columns} for row_id, columns in written.items()]
         changed = self._connection.execute(statement, parameters).rowcount
+        if self._connection.dialect.name == "postgresql":  # deferred triggers would fire after the delivery
+            self._connection.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
         query = select(users.c.id, *(users.c[name] for name in names)).where(users.c.id.in_(list(written)))
         found = {row["id"]: row for row in self._connection.execute(query).mappings()}
         if changed != len(new) or not all(_is_kept(written[each], found.get(each)) for each in written):
