@@ -38,7 +38,11 @@ _DRIVERS = {
 
 _CONNECT_ARGS: dict[str, dict[str, object]] = {
     "sqlite": {"timeout": LOCK_TIMEOUT, "isolation_level": None},
-    "postgresql": {"connect_timeout": CONNECT_TIMEOUT, "client_encoding": "utf8"},
+    "postgresql": {
+        "connect_timeout": CONNECT_TIMEOUT,
+        "client_encoding": "utf8",
+        "prepare_threshold": None,  # PgBouncer may give each transaction another connection
+    },
     "mysql": {
         "connect_timeout": CONNECT_TIMEOUT,
         "read_timeout": ANSWER_TIMEOUT,
