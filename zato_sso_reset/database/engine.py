@@ -136,7 +136,7 @@ def _server_url(config: DatabaseConfig) -> URL:
 
 def _create_engine(url: URL) -> Engine:
     backend = url.get_backend_name()
-    options: dict[str, Any] = {} if backend == "sqlite" else {"isolation_level": "READ COMMITTED"}
+    options: dict[str, Any] = {"isolation_level": "READ COMMITTED"} if backend == "postgresql" else {}
     engine = create_engine(
         url, connect_args=_CONNECT_ARGS[backend], poolclass=NullPool, hide_parameters=True, **options
     )
@@ -148,6 +148,7 @@ def _create_engine(url: URL) -> Engine:
 
     if backend == "mysql":
         event.listen(engine, "do_connect", _connect_mysql)
+        event.listen(engine, "connect", _isolate_mysql)
     if backend == "postgresql":
         # Before SQLAlchemy's own listener, which queries the server.
         event.listen(engine, "connect", _watch, insert=True)
@@ -173,6 +174,14 @@ def _connect_mysql(
         watchdog.stop()
         raise
     return mysql
+
+
+def _isolate_mysql(connection: Any, _record: ConnectionPoolEntry) -> None:
+    """Use READ COMMITTED, unless InnoDB refuses it because the binary log holds statements."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW VARIABLES WHERE variable_name = 'binlog_format' AND value = 'STATEMENT'")
+        level = "REPEATABLE READ" if cursor.fetchone() else "READ COMMITTED"
+        cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {level}")
 
 
 def _open_socket(options: Mapping[str, Any]) -> socket.socket:
