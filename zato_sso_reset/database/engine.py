@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from zato_sso_reset.database.errors import translate
-from zato_sso_reset.database.watchdog import Watchdog
+from zato_sso_reset.database.watchdog import Watchdog, limit_statements
 from zato_sso_reset.errors import (
     ConfigError,
     DatabaseDeniedError,
@@ -146,6 +146,8 @@ def _create_engine(url: URL) -> Engine:
         reads_file = backend == "sqlite" and connection.get_execution_options()["read_only"]
         connection.exec_driver_sql("BEGIN" if reads_file else _BEGIN[backend])
 
+    if backend == "sqlite":
+        event.listen(engine, "connect", limit_statements)
     if backend == "mysql":
         event.listen(engine, "do_connect", _connect_mysql)
         event.listen(engine, "connect", _isolate_mysql)

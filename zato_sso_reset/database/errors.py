@@ -21,6 +21,7 @@ _NOT_FOUND = DatabaseUnavailableError, "does not exist", "Correct its name in th
 _NO_TABLE = DatabaseUnavailableError, "has no zato_sso_user table like Zato's", "Is it the right database?"
 _NOT_SQLITE = DatabaseUnavailableError, "is damaged or not a SQLite file", "Correct db_name, or restore it."
 _DISK = DatabaseUnavailableError, "can't be written to: the disk is full or fails", "Free some space."
+_ENDLESS = DatabaseUnavailableError, "takes too long", "Look for views and triggers on the zato_sso_ tables."
 _NO_TLS = DatabaseUnavailableError, "does not offer the TLS that [sql] url requires", "Enable TLS there."
 _OTHER = DatabaseUnavailableError, "can't be used", "Look into the database's own log."
 
@@ -47,6 +48,7 @@ _PHRASES: dict[str, _Meaning] = {
     # SQLite's messages are constant, and Python 3.10 has no error codes
     "database is locked": _BUSY,
     "database table is locked": _BUSY,
+    "interrupted": _ENDLESS,
     "attempt to write a readonly database": _DENIED,
     "unable to open database file": _DENIED,
     "no such table": _NO_TABLE,
