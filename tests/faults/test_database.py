@@ -1,4 +1,4 @@
-"""Rows 15 to 23: a database that is locked, full, read-only, silent, absent, or changed meanwhile."""
+"""Rows 15 to 23 and 29: a database that is locked, full, read-only, silent, absent, or changed meanwhile."""
 
 import os
 import resource
@@ -16,6 +16,7 @@ import pytest
 from tests.conftest import ZATO
 from tests.faults.conftest import RESET, Invoke, assert_new, assert_old, check_refusal, one_line
 from tests.support import databases, processes
+from tests.support.bulk import APPROVED, bulk_arguments, records
 from tests.support.databases import Database, run
 from tests.support.processes import AS_NOBODY
 from tests.support.servers import OLD, Server, quick_server
@@ -276,7 +277,7 @@ def own_mariadb() -> Iterator[Database]:
     log = (base / "log").open("w")
     install = ["mariadb-install-db", *common, "--auth-root-authentication-method=normal"]
     subprocess.run(install, check=True, stdout=log, stderr=log)
-    mariadbd = ["mariadbd", *common, *address, "--sql-mode=", "--skip-name-resolve"]
+    mariadbd = ["mariadbd", *common, *address, "--sql-mode=", "--skip-name-resolve", "--log-bin=binlog"]
     process = subprocess.Popen(mariadbd, stdout=log, stderr=log)
     admin = Database("mysql", "mysql", "127.0.0.1", port)
     for _ in range(200):
@@ -315,3 +316,19 @@ class TestOwnMariaDB:
         server.edit("sso.conf", "hash_secret", salt_size="512")
 
         assert "did not keep" in refused(server, 69, start(server))
+
+    def test_binary_log_of_statements(self, server: Server, invoke: Invoke) -> None:
+        """Row 29: with READ COMMITTED, InnoDB would refuse to change a row (1665)."""
+        server.database.run("SET GLOBAL binlog_format = 'STATEMENT'", admin=True)
+        try:
+            done = invoke(*RESET, server.path, "user1")
+            many = invoke(*bulk_arguments(server, "--all", "--exclude", "user1", "--yes", "--revoke-access"))
+        finally:
+            server.database.run("SET GLOBAL binlog_format = 'MIXED'", admin=True)
+
+        assert (done.exit_code, done.stderr) == (0, "")
+        assert_new(server, done.stdout)
+        assert many.exit_code == 0, many.stderr
+        found = {record.username: record.password for record in records(many.stdout)}
+        assert found.keys() == APPROVED - {"user1"}
+        assert server.opened_by(found) == found.keys()

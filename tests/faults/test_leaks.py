@@ -10,7 +10,18 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import AUDIT
-from tests.faults.conftest import RESET, Done, Invoke, Process, exit_code, printed_password, start_struck
+from tests.faults.conftest import (
+    RESET,
+    AfterLine,
+    Done,
+    Invoke,
+    Process,
+    Proxied,
+    exit_code,
+    printed,
+    printed_password,
+    start_struck,
+)
 from tests.support.databases import PASSWORD
 from tests.support.harms import malformed_url
 from tests.support.processes import environment
@@ -187,24 +198,36 @@ class TestErrors:
         assert sqlite_server.opens("user1", OLD)
 
     @pytest.mark.parametrize("server", ["postgresql"], indirect=True)
-    def test_commit_refused_with_the_row(self, server: Server, audited: Listener, process: Process) -> None:
-        """A deferred trigger fails at COMMIT: the password is void, and the database's message is hidden."""
+    def test_deferred_trigger_quotes_the_row(
+        self, server: Server, audited: Listener, process: Process
+    ) -> None:
+        """Row 26: a deferred trigger refuses the reset before the line, and its message is hidden."""
         server.database.run(RAISE)
         server.database.run(
             "CREATE CONSTRAINT TRIGGER leak AFTER UPDATE ON zato_sso_user "
             "DEFERRABLE INITIALLY DEFERRED FOR EACH ROW EXECUTE FUNCTION leak()"
         )
-        done = process(*RESET, "--verbose", "--store-log", server.path, "user1")
-        [log] = Path.cwd().iterdir()
-        password = printed_password(done.stdout)
+        done = process(*RESET, *LOGGED, server.path, "user1")
 
-        assert done.returncode == 79
-        assert password
+        assert exit_code(done) == 69
+        assert_no_secret(server, done, audited)
+        assert server.opens("user1", OLD)
+
+    def test_refused_commit(
+        self, proxied: Proxied, after_line: AfterLine, audited: Listener, invoke: Invoke
+    ) -> None:
+        """Row 14: a commit that is refused after the line shows the password nowhere else."""
+        after_line(proxied.end_connections)
+        done = invoke(*RESET, "--verbose", "--store-log", proxied.server.path, "user1")
+        [log] = Path.cwd().iterdir()
+        password = printed(done.stdout)
+
+        assert done.exit_code == 79
         for text in (done.stderr, audited.line().raw, log.read_text()):
             assert "is void" in text
-            for secret in (password, *secrets_of(server)):
+            for secret in (password, *secrets_of(proxied.server)):
                 assert secret not in text.replace("PBKDF2", "")
-        assert server.opens("user1", OLD)
+        assert proxied.server.opens("user1", OLD)
 
 
 class TestChosen:

@@ -15,7 +15,7 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from zato_sso_reset.database.errors import translate
-from zato_sso_reset.database.watchdog import Watchdog
+from zato_sso_reset.database.watchdog import Watchdog, limit_statements
 from zato_sso_reset.errors import (
     ConfigError,
     DatabaseDeniedError,
@@ -38,7 +38,11 @@ _DRIVERS = {
 
 _CONNECT_ARGS: dict[str, dict[str, object]] = {
     "sqlite": {"timeout": LOCK_TIMEOUT, "isolation_level": None},
-    "postgresql": {"connect_timeout": CONNECT_TIMEOUT, "client_encoding": "utf8"},
+    "postgresql": {
+        "connect_timeout": CONNECT_TIMEOUT,
+        "client_encoding": "utf8",
+        "prepare_threshold": None,  # PgBouncer may give each transaction another connection
+    },
     "mysql": {
         "connect_timeout": CONNECT_TIMEOUT,
         "read_timeout": ANSWER_TIMEOUT,
@@ -132,7 +136,7 @@ def _server_url(config: DatabaseConfig) -> URL:
 
 def _create_engine(url: URL) -> Engine:
     backend = url.get_backend_name()
-    options: dict[str, Any] = {} if backend == "sqlite" else {"isolation_level": "READ COMMITTED"}
+    options: dict[str, Any] = {"isolation_level": "READ COMMITTED"} if backend == "postgresql" else {}
     engine = create_engine(
         url, connect_args=_CONNECT_ARGS[backend], poolclass=NullPool, hide_parameters=True, **options
     )
@@ -142,8 +146,11 @@ def _create_engine(url: URL) -> Engine:
         reads_file = backend == "sqlite" and connection.get_execution_options()["read_only"]
         connection.exec_driver_sql("BEGIN" if reads_file else _BEGIN[backend])
 
+    if backend == "sqlite":
+        event.listen(engine, "connect", limit_statements)
     if backend == "mysql":
         event.listen(engine, "do_connect", _connect_mysql)
+        event.listen(engine, "connect", _isolate_mysql)
     if backend == "postgresql":
         # Before SQLAlchemy's own listener, which queries the server.
         event.listen(engine, "connect", _watch, insert=True)
@@ -169,6 +176,14 @@ def _connect_mysql(
         watchdog.stop()
         raise
     return mysql
+
+
+def _isolate_mysql(connection: Any, _record: ConnectionPoolEntry) -> None:
+    """Use READ COMMITTED, unless InnoDB refuses it because the binary log holds statements."""
+    with connection.cursor() as cursor:
+        cursor.execute("SHOW VARIABLES WHERE variable_name = 'binlog_format' AND value = 'STATEMENT'")
+        level = "REPEATABLE READ" if cursor.fetchone() else "READ COMMITTED"
+        cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {level}")
 
 
 def _open_socket(options: Mapping[str, Any]) -> socket.socket:

@@ -21,6 +21,7 @@ _NOT_FOUND = DatabaseUnavailableError, "does not exist", "Correct its name in th
 _NO_TABLE = DatabaseUnavailableError, "has no zato_sso_user table like Zato's", "Is it the right database?"
 _NOT_SQLITE = DatabaseUnavailableError, "is damaged or not a SQLite file", "Correct db_name, or restore it."
 _DISK = DatabaseUnavailableError, "can't be written to: the disk is full or fails", "Free some space."
+_ENDLESS = DatabaseUnavailableError, "takes too long", "Look for views and triggers on the zato_sso_ tables."
 _NO_TLS = DatabaseUnavailableError, "does not offer the TLS that [sql] url requires", "Enable TLS there."
 _OTHER = DatabaseUnavailableError, "can't be used", "Look into the database's own log."
 
@@ -40,10 +41,14 @@ _MEANINGS: Mapping[_Meaning, Sequence[object]] = {
 _CODES = {code: meaning for meaning, codes in _MEANINGS.items() for code in codes}
 """The meanings of PostgreSQL's SQLSTATEs (texts) and of MySQL's error numbers."""
 
+_NOT_ENCODABLE = ("22P05", 1267, 1270, 1271, 3854, 3988)
+"""PostgreSQL's untranslatable character; MySQL's mixes of collations, impossible conversions."""
+
 _PHRASES: dict[str, _Meaning] = {
     # SQLite's messages are constant, and Python 3.10 has no error codes
     "database is locked": _BUSY,
     "database table is locked": _BUSY,
+    "interrupted": _ENDLESS,
     "attempt to write a readonly database": _DENIED,
     "unable to open database file": _DENIED,
     "no such table": _NO_TABLE,
@@ -67,8 +72,17 @@ _PHRASES: dict[str, _Meaning] = {
 def translate(error: SQLAlchemyError, name: str) -> DatabaseError:
     """Return the error for the database `name`, without any of the driver's own text."""
     original = error.orig if isinstance(error, DBAPIError) else error
-    errno = next(iter(getattr(original, "args", ())), None)
-    code = errno if isinstance(errno, int) else getattr(original, "sqlstate", None)
+    code = _code(original)
     phrases = (_PHRASES[phrase] for phrase in _PHRASES if code is None and phrase in str(original))
     kind, problem, hint = _CODES.get(code) or next(phrases, _OTHER)
     return kind(f"{name} {problem} ({code or type(original).__name__}).", hint)
+
+
+def is_not_encodable(error: DBAPIError) -> bool:
+    """Return whether a value has a character that the database's character set lacks."""
+    return _code(error.orig) in _NOT_ENCODABLE
+
+
+def _code(original: BaseException | None) -> object:
+    errno = next(iter(getattr(original, "args", ())), None)
+    return errno if isinstance(errno, int) else getattr(original, "sqlstate", None)

@@ -1,20 +1,25 @@
 """The users of a server, in its database."""
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, func, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, collate, func, select, update
+from sqlalchemy.exc import DBAPIError
 
 from zato_sso_reset.database.access import AccessRepository
 from zato_sso_reset.database.engine import Database
+from zato_sso_reset.database.errors import is_not_encodable
 from zato_sso_reset.database.schema import check_transactions
 from zato_sso_reset.database.tables import users
 from zato_sso_reset.domain.access import AccessChanges
 from zato_sso_reset.domain.users import APPROVED, NewPassword, User
 from zato_sso_reset.errors import DatabaseUnavailableError, UserNotFoundError
 from zato_sso_reset.text import did_you_mean, quoted
+
+if TYPE_CHECKING:
+    from sqlalchemy import ColumnElement
 
 CANDIDATES = 500  # usernames to compare with a mistyped one, of each kind of similarity
 COMPLETIONS = 50  # usernames to offer for completion
@@ -52,11 +57,18 @@ class UserRepository:
 
     def find(self, usernames: Sequence[str], *, lock: bool) -> dict[str, User]:
         """Return the users with exactly these names that exist, by name, in the order of their ids."""
-        query = _USERS.where(users.c.username.in_(usernames)).order_by(users.c.id)
-        rows = self._connection.execute(query.with_for_update() if lock else query)
+
+        def rows(names: Sequence[str], *, lock: bool) -> Sequence[Row[Any]] | None:
+            query = _USERS.where(users.c.username.in_(names)).order_by(users.c.id)
+            return self._rows(query.with_for_update() if lock else query, names)
+
+        found = rows(usernames, lock=lock)
+        if found is None:  # one of the names would hide all others
+            known = [name for name in usernames if rows([name], lock=False) is not None]
+            found = rows(known, lock=lock) or []
         # MySQL's collations find `alice` for `ALICE` and `alice `.
         wanted = set(usernames)
-        return {row.username: _user(row) for row in rows if row.username in wanted}
+        return {row.username: _user(row) for row in found if row.username in wanted}
 
     def page(self, after: int, size: int) -> list[User]:
         """Return the next approved users by id, at most `size`."""
@@ -66,7 +78,7 @@ class UserRepository:
     def usernames(self, prefix: str) -> list[str]:
         """Return the first usernames with exactly this prefix, at most `COMPLETIONS`."""
         name = users.c.username
-        query = select(name).where(name.startswith(prefix, autoescape=True)).order_by(name)
+        query = select(name).where(self._pattern_name.startswith(prefix, autoescape=True)).order_by(name)
         # LIKE ignores case on SQLite and MySQL, so the query asks for more.
         found = self._connection.scalars(query.limit(CANDIDATES))
         return [username for username in found if username.startswith(prefix)][:COMPLETIONS]
@@ -98,11 +110,14 @@ class UserRepository:
         near: dict[str, str] = {}
         for query in (
             select(name).where(func.lower(name) == func.lower(username)),
-            select(name).where(name.endswith(username[len(local_part) // 2 :], autoescape=True)),
+            select(name).where(
+                self._pattern_name.endswith(username[len(local_part) // 2 :], autoescape=True)
+            ),
             select(name).where(name < username).order_by(name.desc()),
             select(name).where(name > username).order_by(name),
         ):
-            near |= {found.lower(): found for found in self._connection.scalars(query.limit(CANDIDATES))}
+            rows = self._rows(query.limit(CANDIDATES), [username]) or []
+            near |= {found.lower(): found for (found,) in rows}
         wanted = username.lower()
         if wanted in near:
             near = {wanted: near[wanted]}
@@ -116,6 +131,24 @@ class UserRepository:
         """Close the connection, which releases all locks."""
         self._connection.close()
 
+    @property
+    def _pattern_name(self) -> "ColumnElement[str]":
+        """The column of usernames for LIKE, which PostgreSQL refuses for a nondeterministic collation."""
+        name = users.c.username
+        return collate(name, "C") if self._connection.dialect.name == "postgresql" else name
+
+    def _rows(self, query: Select[Any], names: Iterable[str]) -> Sequence[Row[Any]] | None:
+        """Return the rows, or None if the database's character set lacks one of the names in the query."""
+        # A statement that fails would abort a transaction of PostgreSQL.
+        may_abort = self._connection.dialect.name == "postgresql" and not "".join(names).isascii()
+        try:
+            with self._connection.begin_nested() if may_abort else nullcontext():
+                return self._connection.execute(query).all()
+        except DBAPIError as error:
+            if not is_not_encodable(error):
+                raise
+            return None
+
     def _set_passwords(self, new: Sequence[NewPassword]) -> None:
         check_transactions(self._connection, [users.name])
         written = {each.user.id: _columns(each) for each in new}
@@ -124,6 +157,8 @@ class UserRepository:
         statement = statement.values({name: bindparam(name) for name in names})
         parameters = [{"row_id": row_id, **columns} for row_id, columns in written.items()]
         changed = self._connection.execute(statement, parameters).rowcount
+        if self._connection.dialect.name == "postgresql":  # deferred triggers would fire after the delivery
+            self._connection.exec_driver_sql("SET CONSTRAINTS ALL IMMEDIATE")
         query = select(users.c.id, *(users.c[name] for name in names)).where(users.c.id.in_(list(written)))
         found = {row["id"]: row for row in self._connection.execute(query).mappings()}
         if changed != len(new) or not all(_is_kept(written[each], found.get(each)) for each in written):
