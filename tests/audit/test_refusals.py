@@ -17,7 +17,7 @@ from tests.audit.conftest import (
     end_connection_after_line,
 )
 from tests.conftest import ZATO
-from tests.support.databases import PASSWORD
+from tests.support.databases import PASSWORD, PORTS
 from tests.support.harms import malformed_url, no_database, no_password_is_taken
 from tests.support.limits import in_no_directory
 from tests.support.servers import LINE, OLD, Server
@@ -33,8 +33,8 @@ def another_key(server: Server) -> None:
 
 def another_role(server: Server) -> None:
     """Use a database user that does not exist."""
-    odb = {"engine": "postgresql", "host": "127.0.0.1", "port": "5432", "username": "no_such_user"}
-    server.edit("server.conf", "odb", password=f'"{PASSWORD}"', **odb)
+    odb = {"engine": "postgresql", "host": "127.0.0.1", "username": "no_such_user"}
+    server.edit("server.conf", "odb", port=str(PORTS["postgresql"]), password=f'"{PASSWORD}"', **odb)
 
 
 def malformed_toml(server: Server) -> None:

@@ -6,12 +6,14 @@ import signal
 import subprocess
 import tempfile
 from collections.abc import Callable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from subprocess import CompletedProcess
 from typing import Any
 
+import pymysql
 import pytest
 from click.testing import Result
 
@@ -114,7 +116,8 @@ class Proxied:
             return
         others = "SELECT id FROM information_schema.processlist WHERE id <> connection_id()"
         for (process,) in run(connection, others):
-            run(connection, f"KILL {process}")
+            with suppress(pymysql.err.OperationalError):  # it has ended meanwhile
+                run(connection, f"KILL {process}")
 
     def end_connections(self) -> None:
         """Have the database end every connection of the server's user."""

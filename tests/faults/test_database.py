@@ -60,7 +60,7 @@ def add_trigger(server: Server, statement: str) -> None:
             f"$$ BEGIN {statement}; RETURN new; END $$"
         )
         statement = "EXECUTE FUNCTION fault()"
-    server.database.run(f"{trigger} {statement}")
+    server.database.run(f"{trigger} {statement}", admin=server.database.engine == "mysql")
 
 
 class TestLocks:
@@ -235,7 +235,8 @@ class TestServers:
         server.database.run("CREATE SCHEMA IF NOT EXISTS other")
         server.database.run("DROP TABLE IF EXISTS other.zato_sso_user")
         server.database.run("CREATE TABLE other.zato_sso_user AS SELECT * FROM zato_sso_user")
-        server.edit("server.conf", "odb", port="")
+        if server.database.port == 5432:
+            server.edit("server.conf", "odb", port="")
         with monkeypatch.context() as shell:
             shell.setenv(name, value)
             done = invoke(*RESET, server.path, "user1")

@@ -22,7 +22,7 @@ from tests.faults.conftest import (
     printed_password,
     start_struck,
 )
-from tests.support.databases import PASSWORD
+from tests.support.databases import PASSWORD, PORTS
 from tests.support.harms import malformed_url
 from tests.support.processes import environment
 from tests.support.servers import OLD, Server
@@ -57,7 +57,7 @@ def trigger_quotes_row(server: Server) -> None:
         )
     else:
         event = "BEFORE UPDATE ON zato_sso_user BEGIN SELECT RAISE(ABORT, 'gAAAAA is the hash'); END"
-    server.database.run(f"CREATE TRIGGER leak {event}")
+    server.database.run(f"CREATE TRIGGER leak {event}", admin=server.database.engine == "mysql")
 
 
 def statement_fails(server: Server) -> None:
@@ -72,7 +72,7 @@ def login_fails(server: Server) -> None:
         "odb",
         engine=server.database.engine.replace("sqlite", "postgresql"),
         host="127.0.0.1",
-        port=str(server.database.port or 5432),
+        port=str(server.database.port or PORTS["postgresql"]),
         username="no_such_user",
         password=f'"{PASSWORD}"',
     )

@@ -73,7 +73,8 @@ def shift_on_update(server: Server, column: str, seconds: int) -> None:
             "CREATE OR REPLACE FUNCTION shift() RETURNS trigger LANGUAGE plpgsql AS "
             f"$$ BEGIN {shifted}; RETURN NEW; END $$"
         )
-    database.run(f"CREATE TRIGGER shift BEFORE UPDATE ON zato_sso_user FOR EACH ROW {body}")
+    trigger = f"CREATE TRIGGER shift BEFORE UPDATE ON zato_sso_user FOR EACH ROW {body}"
+    database.run(trigger, admin=database.engine == "mysql")
 
 
 class TestReset:

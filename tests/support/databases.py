@@ -41,6 +41,12 @@ DIALECTS = {
 }
 """Replacements that translate the schema from SQLite's dialect."""
 
+PORTS = {
+    engine: int(os.environ.get(f"ZATO_TEST_{engine.upper()}_PORT", port))
+    for engine, port in {"postgresql": 5432, "mysql": 3306}.items()
+}
+"""The ports of the local servers, read before the tests remove `ZATO_...` from the environment."""
+
 _ADMINS = {"postgresql": "postgres", "mysql": "root"}
 
 _DROP = {
@@ -134,11 +140,11 @@ def _connect(database: Database, *, admin: bool) -> Any:
 
 def postgresql(worker: str) -> Database:
     """Create an empty database on the local PostgreSQL, owned by a new user."""
-    return _create("postgresql", f"zato_test_{worker}", 5432)
+    return _create("postgresql", f"zato_test_{worker}", PORTS["postgresql"])
 
 
-def mysql(worker: str, port: int = 3306) -> Database:
-    """Create an empty database on a MariaDB of this machine, with a new user."""
+def mysql(worker: str, port: int = PORTS["mysql"]) -> Database:
+    """Create an empty database on a MySQL or MariaDB of this machine, with a new user."""
     return _create("mysql", f"zato_test_{worker}", port)
 
 

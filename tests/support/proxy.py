@@ -1,6 +1,7 @@
 """A TCP proxy in front of a database server, which manipulates a message once it is armed."""
 
 import contextlib
+import re
 import socket
 import threading
 
@@ -13,7 +14,7 @@ class Proxy:
 
     `cut` drops the message and the connection; `lose-answer` drops the answer and the connection;
     `garble-answer` replaces the answer with nonsense. `hold` keeps the message until `release`, with the
-    server's connection open.
+    server's connection open. A MySQL server's offer of TLS is withheld from the client.
     """
 
     def __init__(self, port: int) -> None:
@@ -76,6 +77,7 @@ class Proxy:
 
     def _from_server(self, server: socket.socket, client: socket.socket) -> None:
         with contextlib.suppress(OSError):
+            client.sendall(_without_tls(server.recv(65536)))
             while data := server.recv(65536):
                 harm = self._answers.pop(server, "")
                 if harm == "lose-answer":
@@ -88,3 +90,11 @@ class Proxy:
         for end in ends:
             with contextlib.suppress(OSError):
                 end.shutdown(socket.SHUT_RDWR)
+
+
+def _without_tls(greeting: bytes) -> bytes:
+    """Clear the flag CLIENT_SSL in the greeting of a MySQL server, which PyMySQL would follow."""
+    fields = re.match(rb".{4}\x0a[^\0]+\0.{13}.", greeting, re.DOTALL)
+    if not fields:
+        return greeting
+    return greeting[: fields.end()] + bytes([greeting[fields.end()] & ~0x08]) + greeting[fields.end() + 1 :]
