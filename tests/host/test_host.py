@@ -93,6 +93,25 @@ class TestHelp:
         assert {"click", "zato_sso_reset"} <= imported
         assert not LIBRARIES & imported
 
+    @pytest.mark.parametrize(
+        ("arguments", "exit_code"),
+        [
+            ((*RESET, "no-such", "user1"), 23),
+            (("sso", "reset-user-passwords", "server1", "--output-file=out"), 2),
+            (("sso", "reset-user-passwords", "no-such", "--all", "--yes", "--output-file=out"), 23),
+            (("sso", "password-status", "no-such"), 23),
+        ],
+    )
+    def test_wrong_usage_or_path_does_not_wait_for_sqlalchemy(
+        self, arguments: tuple[str, ...], exit_code: int
+    ) -> None:
+        """The database is imported once there is a server to read."""
+        code, _, stderr = run([sys.executable, "-X", "importtime", str(ZATO), *arguments])
+
+        assert code == exit_code
+        assert "| zato_sso_reset" in stderr
+        assert "sqlalchemy" not in stderr
+
     @pytest.mark.parametrize("option", ["--help", "--version"])
     def test_full_stdout_is_an_error_of_one_line(self, option: str) -> None:
         """Row 4, for output that is not a password."""
