@@ -4,13 +4,15 @@ from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from typing import TYPE_CHECKING
 
-from zato_sso_reset.database.engine import Database
-from zato_sso_reset.database.users import open_users
 from zato_sso_reset.domain.hashing import verify
 from zato_sso_reset.errors import ConfigError
 from zato_sso_reset.server.config import ServerConfig
 from zato_sso_reset.services.passwords import hash_reader
+
+if TYPE_CHECKING:
+    from zato_sso_reset.database.engine import Database
 
 
 @dataclass
@@ -38,7 +40,7 @@ class Delivered:
     void: int = 0
 
 
-def without_void_lines(delivered: Delivered, server: ServerConfig, database: Database) -> Delivered:
+def without_void_lines(delivered: Delivered, server: ServerConfig, database: "Database") -> Delivered:
     """Return `delivered` without its last batch, if the database did not store that.
 
     Raises ConfigError if the lines belong to another server; other errors as `Database.transaction`.
@@ -54,13 +56,15 @@ def without_void_lines(delivered: Delivered, server: ServerConfig, database: Dat
 
 
 def _was_stored(
-    server: ServerConfig, database: Database, passwords: Mapping[str, str], written_at: datetime
+    server: ServerConfig, database: "Database", passwords: Mapping[str, str], written_at: datetime
 ) -> bool:
     """Return whether a delivered batch was stored, or all its users changed their passwords since.
 
     A batch is stored as a whole or not at all: one user with another password that is older than the
     delivery shows that it was not.
     """
+    from zato_sso_reset.database.users import open_users
+
     read_hash = hash_reader(server)
     # Only locking waits for a COMMIT that is still on its way.
     with open_users(database) as users:
