@@ -92,7 +92,7 @@ class TestBoth:
     def unwritable(self, tmp_path: Path) -> Path:
         """Return a directory in which even root can't create a file."""
         if os.geteuid() == 0:
-            return Path("/sys")
+            return Path("/proc")
         folder = tmp_path / "unwritable"
         folder.mkdir(mode=0o555)
         return folder

@@ -99,26 +99,31 @@ class TestFindRepo:
         [
             ("missing", "There is no such directory."),
             ("a\x1b", "There is no such directory."),
+            ("a\0", "There is no such directory."),
             ("server", "There is no such directory. Did you mean `{}`?"),
             ("x" * 300, "File name too long."),
+            ("loop", "Too many levels of symbolic links."),
         ],
     )
     def test_missing_directory_has_a_suggestion(self, tmp_path: Path, name: str, hint: str) -> None:
         """The suggestion is a server beside it with a similar name."""
         make_component(tmp_path / "server1")
+        (tmp_path / "loop").symlink_to("loop")
 
         assert error_for(tmp_path / name) == hint.format(tmp_path / "server1")
 
-    def test_forbidden_directory_is_an_error(self, tmp_path: Path) -> None:
-        """It may be a server's."""
-        outer = tmp_path / "out\x1ber"
-        path = make_component(outer / "server1")
-        outer.chmod(0o000)
+    @pytest.mark.parametrize(
+        ("forbidden", "given"), [("out\x1ber", ""), ("out\x1ber/server1/config", "/logs")]
+    )
+    def test_forbidden_directory_is_an_error(self, tmp_path: Path, forbidden: str, given: str) -> None:
+        """It may be a server's, or be inside of one."""
+        path = make_component(tmp_path / "out\x1ber" / "server1")
+        (path / "logs").mkdir()
+        (tmp_path / forbidden).chmod(0o000)
         try:
             with without_privileges(), pytest.raises(PermissionDeniedError) as caught:
-                find_repo(path)
+                find_repo(Path(f"{path}{given}"))
         finally:
-            outer.chmod(0o700)
-        assert str(caught.value) == (
-            f"`{tmp_path}/out\\x1ber/server1` may not be read. Run as the server's own user."
-        )
+            (tmp_path / forbidden).chmod(0o700)
+        shown = f"`{tmp_path}/out\\x1ber/server1{given}`"
+        assert str(caught.value) == f"{shown} may not be read. Run as the server's own user."

@@ -46,8 +46,19 @@ class TestSecretKey:
         Fernet(SecretKey.generate())
         assert SecretKey.generate() != SecretKey.generate()
 
+    def test_key_of_other_tools_is_a_key(self) -> None:
+        """`openssl rand -base64 32` prints the characters `+` and `/` instead of `-` and `_`."""
+        url_safe = "-_" * 21 + "8="
+        other = url_safe.replace("-", "+").replace("_", "/")
+
+        assert SecretKey(other).unseal(Fernet(url_safe).encrypt(b"text").decode(), "here") == "text"
+
     @pytest.mark.parametrize(
-        "key", ["", "key", KEY[:-4], "A" * 64, "ключ", "\udcff", KEY[:-1], "$ZATO_KEY", "zato+stdin:///"]
+        "key",
+        [
+            *("", "key", KEY[:-4], "A" * 64, "ключ", "\udcff", KEY[:-1], "$ZATO_KEY", "zato+stdin:///"),
+            *(f"{KEY}\n", f"{KEY[:9]} {KEY[9:]}", f"{KEY[:9]}\n\n\n\n{KEY[9:]}"),
+        ],
     )
     def test_other_text_is_not_a_key(self, key: str) -> None:
         """The error names the setting, but not its value."""
@@ -62,10 +73,11 @@ class TestSecretKey:
         [
             Fernet(Fernet.generate_key()).encrypt(b"text").decode(),
             Fernet(KEY).encrypt(b"text").decode()[:-8],
+            Fernet(KEY).encrypt(b"unpadded").decode().rstrip("="),
             Fernet(KEY).encrypt(b"\xff\xfe").decode(),
             *("", "token", "\udcff", "\N{SUPERSCRIPT TWO}", "\0"),
         ],
-        ids=["another key", "truncated", "not text", *range(5)],
+        ids=["another key", "truncated", "unpadded", "not text", *range(5)],
     )
     def test_damaged_token_is_a_configuration_error(self, token: str) -> None:
         """The error names the source of the token."""

@@ -15,7 +15,7 @@ def find_repo(path: Path) -> Path:
     """
     repo = path / "config" / "repo"
     try:
-        if (repo / "secrets.conf").exists() and _component(path) == "SERVER":
+        if _has_secrets(path) and _component(path) == "SERVER":
             return repo
         hint = _describe(path)
     except PermissionError:
@@ -30,6 +30,15 @@ def servers_in(folder: Path) -> list[str]:
     """Return the names of the folders in `folder` that are servers."""
     found = (secrets.parents[2] for secrets in folder.glob("*/config/repo/secrets.conf"))
     return sorted(child.name for child in found if _component(child) == "SERVER")
+
+
+def _has_secrets(path: Path) -> bool:
+    """Return whether a folder has a component's secrets, or raise OSError, which Path.exists may hide."""
+    try:
+        (path / "config" / "repo" / "secrets.conf").stat()
+    except (FileNotFoundError, NotADirectoryError, ValueError):
+        return False
+    return True
 
 
 def _component(path: Path) -> str:
@@ -50,9 +59,9 @@ def _describe(path: Path) -> str:
     if not path.is_dir():
         return "It is a file; use the server's directory."
     for parent in path.absolute().parents:
-        if (parent / "config" / "repo" / "secrets.conf").exists() and _component(parent) == "SERVER":
+        if _has_secrets(parent) and _component(parent) == "SERVER":
             return f"Did you mean {quoted(parent)}?"
-    if (path / "config" / "repo" / "secrets.conf").exists():
+    if _has_secrets(path):
         return f"It is a component of another kind: {printable(_component(path), 40).lower()}."
     if servers := servers_in(path):
         return "There are servers inside: " + ", ".join(quoted(name) for name in servers) + "."

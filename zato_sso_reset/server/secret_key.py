@@ -1,5 +1,6 @@
 """The secret key of a server, which seals its secrets and its users' hashes."""
 
+import re
 from contextlib import suppress
 
 from zato_sso_reset.errors import ConfigError
@@ -13,7 +14,7 @@ class SecretKey:
         from cryptography.fernet import Fernet
 
         with suppress(ValueError):
-            self._fernet = Fernet(key.encode())
+            self._fernet = Fernet(_strict_base64(key))
             return
         # The suppressed error may hold the key.
         message = "[secret_keys] key1 of `secrets.conf` is not a Fernet key."
@@ -38,7 +39,14 @@ class SecretKey:
         from cryptography.fernet import InvalidToken
 
         with suppress(InvalidToken, ValueError):
-            return self._fernet.decrypt(token.encode()).decode()
+            return self._fernet.decrypt(_strict_base64(token)).decode()
         problem = "one of them is damaged or another server's."
         message = f"{source} can't be decrypted with [secret_keys] key1 of `secrets.conf`: {problem}"
         raise ConfigError(message, "Restore the server's own.")
+
+
+def _strict_base64(text: str) -> str:
+    """Return URL-safe base64, or raise ValueError; Python 3.15 accepts it unpadded, and warns about `+`."""
+    if len(text) % 4 or not re.fullmatch("[-+/_A-Za-z0-9]+={0,2}", text):
+        raise ValueError
+    return text.replace("+", "-").replace("/", "_")
