@@ -82,12 +82,16 @@ def _table_row(status: PasswordStatus) -> tuple[str, ...]:
     return (
         printable(status.username, LONGEST),
         ", ".join(state for state, holds in states.items() if holds),
-        status.password_expiry.date().isoformat(),
-        str(status.days_left),
+        _date(status.password_expiry),
+        "" if status.days_left is None else str(status.days_left),
         str(status.open_sessions),
         " ".join([*(["!"] if status.below_setting else []), status.hash_scheme, *hashed]),
-        status.password_last_set.date().isoformat(),
+        _date(status.password_last_set),
     )
+
+
+def _date(time: datetime | None) -> str:
+    return time.date().isoformat() if time else "unknown"
 
 
 def _line(row: Sequence[str], widths: Sequence[int], width: int | None) -> str:

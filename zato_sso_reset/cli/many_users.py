@@ -166,7 +166,7 @@ def _select(request: BulkRequest, database: "Database", already_reset: Collectio
         selection = select_all(database, request.exclude, already_reset)
     if selection.problems:
         problems = selection.describe_problems()
-        if not request.skip_missing:
+        if request.users_from and not request.skip_missing:
             raise UserNotFoundError(f"{problems}.", "Correct the list, or add --skip-missing.")
         logger.warning("%s. They are left out; a user listed more than once is reset once.", problems)
     if not (selection.total or request.resume):

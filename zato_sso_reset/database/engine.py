@@ -15,7 +15,8 @@ from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from zato_sso_reset.database.errors import translate
-from zato_sso_reset.database.watchdog import Watchdog, limit_statements
+from zato_sso_reset.database.on_connect import ON_CONNECT
+from zato_sso_reset.database.watchdog import Watchdog
 from zato_sso_reset.errors import (
     ConfigError,
     DatabaseDeniedError,
@@ -146,11 +147,10 @@ def _create_engine(url: URL) -> Engine:
         reads_file = backend == "sqlite" and connection.get_execution_options()["read_only"]
         connection.exec_driver_sql("BEGIN" if reads_file else _BEGIN[backend])
 
-    if backend == "sqlite":
-        event.listen(engine, "connect", limit_statements)
+    for prepare in ON_CONNECT[backend]:
+        event.listen(engine, "connect", prepare)
     if backend == "mysql":
         event.listen(engine, "do_connect", _connect_mysql)
-        event.listen(engine, "connect", _isolate_mysql)
     if backend == "postgresql":
         # Before SQLAlchemy's own listener, which queries the server.
         event.listen(engine, "connect", _watch, insert=True)
@@ -176,14 +176,6 @@ def _connect_mysql(
         watchdog.stop()
         raise
     return mysql
-
-
-def _isolate_mysql(connection: Any, _record: ConnectionPoolEntry) -> None:
-    """Use READ COMMITTED, unless InnoDB refuses it because the binary log holds statements."""
-    with connection.cursor() as cursor:
-        cursor.execute("SHOW VARIABLES WHERE variable_name = 'binlog_format' AND value = 'STATEMENT'")
-        level = "REPEATABLE READ" if cursor.fetchone() else "READ COMMITTED"
-        cursor.execute(f"SET SESSION TRANSACTION ISOLATION LEVEL {level}")
 
 
 def _open_socket(options: Mapping[str, Any]) -> socket.socket:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, null, select, tuple_, type_coerce
+from sqlalchemy import Connection, Select, literal, null, select, tuple_, type_coerce
 from sqlalchemy.types import NullType
 
 from zato_sso_reset.database.engine import Database
@@ -23,7 +23,7 @@ _EXPIRY = type_coerce(users.c.password_expiry, NullType())
 
 @dataclass(frozen=True)
 class StoredStatus:
-    """Columns of `zato_sso_user`; times are naive UTC, `totp` is None if there is no such column."""
+    """Columns of `zato_sso_user`; times are naive UTC, None if unreadable. `totp` may be missing, too."""
 
     password: str = field(repr=False)
     id: int
@@ -32,9 +32,9 @@ class StoredStatus:
     is_locked: bool
     must_change: bool
     totp: bool | None
-    signed_up_at: datetime
-    set_at: datetime
-    expires_at: datetime
+    signed_up_at: datetime | None
+    set_at: datetime | None
+    expires_at: datetime | None
 
 
 @contextmanager
@@ -71,7 +71,8 @@ class StatusRepository:
         """
         query = _by_expiry(select(_EXPIRY, users.c.id), until).limit(size)
         if after:
-            query = query.where(tuple_(_EXPIRY, users.c.id) > after)
+            expiry, user_id = after
+            query = query.where(tuple_(_EXPIRY, users.c.id) > tuple_(literal(expiry, NullType()), user_id))
         ids = array("q")
         for expiry, user_id in self._connection.execute(query, execution_options=_STREAMED):
             ids.append(user_id)

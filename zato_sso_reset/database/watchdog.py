@@ -4,21 +4,9 @@ import os
 import socket
 from contextlib import suppress
 from threading import Timer
-from time import monotonic
-from typing import TYPE_CHECKING
-
-if TYPE_CHECKING:
-    import sqlite3
 
 # Seconds that a connection to a database server may last, or one to a SQLite file compute.
 TRANSACTION_TIMEOUT = 15
-_INSTRUCTIONS = 100_000  # of SQLite between two looks at the clock, some milliseconds; a COMMIT has fewer
-
-
-def limit_statements(connection: "sqlite3.Connection", _record: object) -> None:
-    """Interrupt statements of SQLite after `TRANSACTION_TIMEOUT`: a view or a trigger may never end."""
-    end = monotonic() + TRANSACTION_TIMEOUT
-    connection.set_progress_handler(lambda: monotonic() > end, _INSTRUCTIONS)
 
 
 class Watchdog:

@@ -4,6 +4,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 APPROVED = "approved"
+UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # in names that can't be looked up: not UTF-8, or a BLOB
 
 
 def iso_utc(time: datetime) -> str:
@@ -13,7 +14,7 @@ def iso_utc(time: datetime) -> str:
 
 @dataclass(frozen=True)
 class User:
-    """The columns of `zato_sso_user` that a reset needs; `set_at` is naive UTC."""
+    """The columns of `zato_sso_user` that a reset needs; `set_at` is naive UTC, None if it is not a time."""
 
     id: int
     user_id: str
@@ -22,7 +23,7 @@ class User:
     is_locked: bool
     must_change: bool
     is_super_user: bool
-    set_at: datetime
+    set_at: datetime | None
     password: str = field(repr=False)
 
     @property

@@ -73,4 +73,4 @@ def _was_stored(
         with suppress(ConfigError):
             if verify(passwords[user.username], read_hash(user.password)):
                 return True
-    return all(user.set_at > written_at for user in found.values())
+    return all(user.set_at and user.set_at > written_at for user in found.values())

@@ -8,7 +8,7 @@ from itertools import chain
 
 from zato_sso_reset.database.engine import Database
 from zato_sso_reset.database.users import open_users
-from zato_sso_reset.domain.users import User
+from zato_sso_reset.domain.users import UNREADABLE, User
 from zato_sso_reset.errors import UserNotFoundError
 from zato_sso_reset.text import printable, quoted
 
@@ -85,6 +85,8 @@ def select_all(database: Database, exclude: Sequence[str], already_reset: Collec
             page = users.page(last, PAGE)
         if not page:
             return selection
-        known = [user for user in page if user.username not in excluded]
+        unreadable = [user.username for user in page if UNREADABLE in user.username]
+        selection.problems += [(name, "the username is not a valid text") for name in unreadable]
+        known = [user for user in page if UNREADABLE not in user.username and user.username not in excluded]
         selection.add([user for user in known if user.username not in already_reset])
         last = page[-1].id

@@ -24,8 +24,9 @@ FIRST_PASSWORD = timedelta(seconds=5)  # a password set within this time of the 
 class PasswordStatus:
     """The state of a user's password; times are naive UTC.
 
-    `totp` is None if the server's Zato version has no TOTP. `hash_scheme` is `unknown` if the hash can't be
-    read. Costs that do not apply to the scheme are None; `memory_cost` is in KiB.
+    A time that can't be read is None, and so is what follows from it. `totp` is None if the server's Zato
+    version has no TOTP. `hash_scheme` is `unknown` if the hash can't be read. Costs that do not apply to
+    the scheme are None; `memory_cost` is in KiB.
     """
 
     username: str
@@ -33,11 +34,11 @@ class PasswordStatus:
     is_locked: bool
     must_change: bool
     totp: bool | None
-    expired: bool
-    never_changed: bool
-    password_last_set: datetime
-    password_expiry: datetime
-    days_left: int
+    expired: bool | None
+    never_changed: bool | None
+    password_last_set: datetime | None
+    password_expiry: datetime | None
+    days_left: int | None
     open_sessions: int
     hash_scheme: str = "unknown"
     rounds: int | None = None
@@ -87,17 +88,18 @@ def password_statuses(
 
 
 def _status(user: StoredStatus, now: datetime, **fields: Any) -> PasswordStatus:
+    expires_at, set_at, signed_up_at = user.expires_at, user.set_at, user.signed_up_at
     return PasswordStatus(
         username=user.username,
         approval_status=user.approval_status,
         is_locked=user.is_locked,
         must_change=user.must_change,
         totp=user.totp,
-        expired=user.expires_at <= now,
-        never_changed=abs(user.set_at - user.signed_up_at) <= FIRST_PASSWORD,
-        password_last_set=user.set_at,
-        password_expiry=user.expires_at,
-        days_left=(user.expires_at - now).days,
+        expired=expires_at <= now if expires_at else None,
+        never_changed=abs(set_at - signed_up_at) <= FIRST_PASSWORD if set_at and signed_up_at else None,
+        password_last_set=set_at,
+        password_expiry=expires_at,
+        days_left=(expires_at - now).days if expires_at else None,
         **fields,
     )
 
