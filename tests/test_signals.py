@@ -38,6 +38,18 @@ def test_time_limit_interrupts_a_system_call() -> None:
     assert signal.getsignal(signal.SIGALRM) is before
 
 
+def test_time_limit_unblocks_its_signal() -> None:
+    """Row 33: SIGALRM may be blocked in the inherited mask, which is restored."""
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM})
+    try:
+        with pytest.raises(TimeoutError), time_limit(0.05):
+            time.sleep(1)
+    finally:
+        mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
+
+    assert signal.SIGALRM in mask
+
+
 def test_deferred_signals_are_counted_and_handlers_restored() -> None:
     """An ignored signal stays ignored."""
     signal.signal(signal.SIGHUP, signal.SIG_IGN)

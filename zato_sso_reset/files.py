@@ -1,6 +1,7 @@
 """Bounded reads, private files and fsync."""
 
 import os
+import pwd
 import stat
 from contextlib import suppress
 from pathlib import Path
@@ -41,6 +42,28 @@ def read_text(path: Path) -> str:
         line = content.count(b"\n", 0, damage) + 1
         raise ConfigError(f"`{shown}`, line {line}: not UTF-8 text.", "Correct the line.")
     return text
+
+
+def owner_of(path: Path) -> int | None:
+    """Return the user who owns a file or link, or None if that can't be found out."""
+    with suppress(OSError):
+        return path.lstat().st_uid
+    return None
+
+
+def as_owner(uid: int | None) -> str:
+    """Return the hint to run as the owner of a server's directory."""
+    if uid is None:
+        return "Run as the server's own user."
+    return f"Run as the server's own user, `{user_name(uid)}`."
+
+
+def user_name(uid: int) -> str:
+    """Return the name of a user, or `#` and the number of one without a name, as sudo accepts it."""
+    try:
+        return printable(pwd.getpwuid(uid).pw_name)
+    except KeyError:
+        return f"#{uid}"
 
 
 def create_private_file(path: Path) -> TextIO:

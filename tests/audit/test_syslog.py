@@ -64,6 +64,15 @@ class TestReadAddress:
 
         assert address_of(sqlite_server, {"SYSLOG": "from-env:99"}) == address
 
+    @pytest.mark.parametrize("value", ["/run/S3cr3t", "S3cr3t:1"])
+    def test_resolved_address_is_not_displayed(self, sqlite_server: Server, value: str) -> None:
+        """A foreign directory: the variable may be a secret of the user's."""
+        sqlite_server.override("[audit]\nsyslog = '$SYSLOG'")
+        address = address_of(sqlite_server, {"SYSLOG": value})
+
+        assert address in {"/run/S3cr3t", ("S3cr3t", 1)}
+        assert display(address) == "[audit] syslog"
+
     def test_environment_overrides_sso_toml(self, sqlite_server: Server, local: str) -> None:
         """The precedence is that of any other setting."""
         sqlite_server.override("[audit]\nsyslog = true")

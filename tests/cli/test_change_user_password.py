@@ -23,6 +23,7 @@ from hypothesis import strategies as st
 from tests.cli.conftest import Invoke, error_line, shell, tables
 from tests.conftest import ZATO
 from tests.support.bulk import as_time
+from tests.support.databases import make_3_0
 from tests.support.servers import OLD, Server
 
 CHANGE = ("sso", "change-user-password")
@@ -200,6 +201,8 @@ class TestRefusals:
             ("max_length = 12", "12345-7890123", "it is longer than max_length=12"),
             ('reject_list = "letmein"', "so-LetMeIn-please", "it contains a line of reject_list"),
             ("min_complexity = 4", "correct horse", "its zxcvbn score is below min_complexity=4"),
+            ("min_complexity = 0", "gAAAbout-12345", "it begins with `gAAA` or `zato.secf.`"),
+            ("min_complexity = 0", "zato.secf.12345", "it begins with `gAAA` or `zato.secf.`"),
         ],
     )
     def test_policy_is_enforced(
@@ -209,9 +212,23 @@ class TestRefusals:
         sqlite_server.override(f"[password]\n{rule}\n")
         error = error_line(invoke(*FROM_STDIN, sqlite_server.path, "user1", input=password), 21)
 
-        assert f"refuses this password: {refusal}. Choose another." in error
+        assert f"refuses this password: {refusal}" in error
+        assert error.endswith(". Choose another.\n")
         assert password not in error
         assert sqlite_server.opens("user1", OLD)
+
+    def test_complexity_is_checked_if_zato_has_the_rule(self, server: Server, invoke: Invoke) -> None:
+        """As stock does: without the setting, Zato 3.2 and 3.3 require 4, and 3.0 requires nothing."""
+        server.remove("sso.conf", "min_complexity")
+        refused = invoke(*FROM_STDIN, server.path, "user1", input="correct horse")
+        opens_old = server.opens("user1", OLD)
+        make_3_0(server.database)
+        done = invoke(*FROM_STDIN, server.path, "user1", input="correct horse")
+
+        assert "its zxcvbn score is below min_complexity=4. Choose another." in error_line(refused, 21)
+        assert opens_old
+        assert (done.exit_code, done.stderr) == (0, "")
+        assert server.opens("user1", "correct horse")
 
     @pytest.mark.parametrize(("length", "code"), [(12, 0), (11, 21)])
     def test_policy_counts_characters(

@@ -163,8 +163,9 @@ class TestUsernames:
             lambda server: server.edit("secrets.conf", "secret_keys", key1="zato+stdin:///"),
             lambda server: server.edit("secrets.conf", "secret_keys", key1="A" * 43 + "="),
             lambda server: server.edit("server.conf", "odb", engine="oracle"),
-            lambda server: server.override("[sql]\nurl = 'postgresql://u:p@127.0.0.1:1/zato'\n"),
-            lambda server: server.override("[sql]\nurl = 'mysql://u:p@no-such-host.invalid/zato'\n"),
+            lambda server: server.edit("server.conf", "odb", engine="postgresql", host="127.0.0.1", port="1"),
+            lambda server: server.edit("server.conf", "odb", engine="mysql", host="no-such-host.invalid"),
+            lambda server: server.override(f"[sql]\nurl = 'sqlite:///{server.database.name}'\n"),
             lambda server: server.database.run("DROP TABLE zato_sso_user"),
             lambda server: (server.repo / "sso.conf").unlink(),
         ],
@@ -207,8 +208,8 @@ class TestUsernames:
             if fault == "locked":
                 other.execute("BEGIN EXCLUSIVE")
             else:
-                port = listening.getsockname()[1]
-                sqlite_server.override(f"[sql]\nurl = 'mysql://u:p@127.0.0.1:{port}/zato'\n")
+                address = {"host": "127.0.0.1", "port": str(listening.getsockname()[1])}
+                sqlite_server.edit("server.conf", "odb", engine="mysql", **address)
             answer, took = offered()
 
         assert answer == b""

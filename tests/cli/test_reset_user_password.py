@@ -58,6 +58,17 @@ class TestReset:
         assert "reset-user-password" in invoke("sso", "--help").stdout
         assert "Reset a user's password to a generated one." in invoke(*RESET, "--help").stdout
 
+    def test_tilde_in_path_is_the_home_directory(
+        self, sqlite_server: Server, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """As stock does: no shell expands it in a list of arguments; an unknown user's stays as it is."""
+        monkeypatch.setenv("HOME", str(sqlite_server.path.parent))
+        done = invoke(*RESET, "~/server1", "user1")
+
+        assert (done.exit_code, done.stderr) == (0, "")
+        assert sqlite_server.opens("user1", delivered_password(done.stdout))
+        assert "`~no-such-user/server1`" in error_line(invoke(*RESET, "~no-such-user/server1", "user1"), 23)
+
     def test_prints_one_line_and_stores_that_password(self, sqlite_server: Server, invoke: Invoke) -> None:
         """The printed password replaces the old one."""
         done = invoke(*RESET, sqlite_server.path, "user1")

@@ -4,7 +4,8 @@ import fcntl
 import json
 import os
 import re
-from collections.abc import Callable
+import resource
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -13,13 +14,15 @@ from click.testing import Result
 from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
-from tests.cli.conftest import Invoke, error_line
+from tests.cli.conftest import Invoke, Process, error_line
 from tests.support.bulk import OUT, assert_all_old, assert_valid, bulk_arguments, listed, names
-from tests.support.limits import size_limit
+from tests.support.limits import NOBODY, size_limit
 from tests.support.servers import OLD, USERS, Server, insert_users, quick_server
+from zato_sso_reset.cli import json_lines
 from zato_sso_reset.cli.json_lines import JsonLinesFile
 from zato_sso_reset.errors import ConfigError, FileNotMadeError, OutputError
 from zato_sso_reset.services import bulk_reset as bulk
+from zato_sso_reset.services.passwords import utc_now
 
 MANY = [f"many{number}" for number in range(8)]
 
@@ -33,9 +36,17 @@ THREE_BATCHES = "".join(
 Resume = Callable[[], Result]
 
 
+@pytest.fixture
+def _umask() -> Iterator[None]:
+    """Create private files."""
+    before = os.umask(0o077)
+    yield
+    os.umask(before)
+
+
 @pytest.fixture(autouse=True)
-def _small(monkeypatch: pytest.MonkeyPatch, sqlite_server: Server) -> None:
-    """Insert eight more users, and reset in batches of three."""
+def _small(monkeypatch: pytest.MonkeyPatch, sqlite_server: Server, _umask: None) -> None:
+    """Insert eight more users, and reset in batches of three; files are private."""
     monkeypatch.setattr(bulk, "BATCH", 3)
     monkeypatch.setattr(bulk, "AHEAD", 6)
     sqlite_server.edit("sso.conf", "hash_secret", rounds="1")
@@ -63,6 +74,11 @@ def first_five(reset_many: Callable[[int], str]) -> str:
 def resume(bulk_reset: Invoke) -> Resume:
     """Continue with all of `MANY`."""
     return lambda: bulk_reset("--users-from", listed(*MANY), "--resume", output=OUT)
+
+
+def less_memory() -> None:
+    """Limit the address space of a process."""
+    resource.setrlimit(resource.RLIMIT_AS, (2 * 1024**3, 2 * 1024**3))
 
 
 def void(text: str, *usernames: str) -> str:
@@ -164,20 +180,19 @@ class TestResume:
         assert done.stderr.count("\n") == 1
         assert_resumed(sqlite_server, done, 8)
 
-    @pytest.mark.parametrize(
-        ("changed", "last_set"), [(2, None), (2, "2999-01-01 00:00:00"), (3, "2999-01-01 00:00:00")]
-    )
+    @pytest.mark.parametrize(("changed", "changes_time"), [(2, False), (2, True), (3, True)])
     def test_passwords_changed_since_are_kept(
         self,
         sqlite_server: Server,
         reset_many: Callable[[int], str],
         resume: Resume,
         changed: int,
-        last_set: str | None,
+        *,
+        changes_time: bool,
     ) -> None:
         """One delivered password, or later changes by all users, show that the batch was stored."""
         lines = reset_many(3)
-        set_old_password(sqlite_server, *MANY[:changed], last_set=last_set)
+        set_old_password(sqlite_server, *MANY[:changed], last_set=str(utc_now()) if changes_time else None)
         done = resume()
 
         assert (done.exit_code, done.stderr) == (0, "Reset the passwords of 5 user(s).\n")
@@ -203,12 +218,27 @@ class TestResume:
         error_line(bulk_reset("--users-from", listed("nobody"), "--resume", output=OUT), 22)
         assert OUT.exists()
 
-    def test_file_that_others_can_read_causes_a_warning(self, first_five: str, resume: Resume) -> None:
-        """Its mode may have been changed since."""
-        OUT.chmod(0o644)
+    @pytest.mark.parametrize(
+        ("harm", "problem"),
+        [
+            (lambda: OUT.chmod(0o640), "is open to other users"),
+            (lambda: OUT.chmod(0o602), "is open to other users"),
+            (lambda: os.link(OUT, "second"), "has a second name, as a hard link"),
+            pytest.param(
+                *(lambda: os.chown(OUT, NOBODY, -1), "belongs to another user"),
+                marks=pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to give a file away"),
+            ),
+        ],
+    )
+    def test_file_that_others_can_reach_is_refused(
+        self, sqlite_server: Server, first_five: str, resume: Resume, harm: Callable[[], object], problem: str
+    ) -> None:
+        """A foreign directory: new passwords are written only to a private file of our own."""
+        harm()
 
-        assert "chmod 600" in resume().stderr
-        assert OUT.read_text().startswith(first_five)
+        assert error_line(resume(), 73) == f"Error: `out.jsonl` {problem}. Use another --output-file.\n"
+        assert OUT.read_text() == first_five
+        assert_valid(sqlite_server, first_five)
 
 
 class TestOtherFiles:
@@ -246,6 +276,33 @@ class TestOtherFiles:
         assert "line 1: not written by this command" in error_line(resume(), 78)
         assert OUT.read_text(errors="surrogateescape") == text
         assert_all_old(sqlite_server)
+
+    @pytest.mark.parametrize("line", [1, 6])
+    def test_sparse_file_needs_no_memory(
+        self, sqlite_server: Server, first_five: str, process: Process, line: int
+    ) -> None:
+        """A foreign directory: 30 GB without a line end."""
+        if line == 1:
+            OUT.write_text("")
+        os.truncate(OUT, 30 * 1024**3)
+        users = listed(*MANY)
+        arguments = bulk_arguments(sqlite_server, "--users-from", users, "--yes", "--resume", output=OUT)
+        done = process(*arguments, preexec_fn=less_memory)
+
+        assert f"line {line}: not written by this command" in error_line(done, 78)
+        assert OUT.stat().st_size == 30 * 1024**3
+        if line == 1:
+            return
+        assert_valid(sqlite_server, first_five)
+
+    def test_endless_file_is_an_error(
+        self, first_five: str, resume: Resume, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """A foreign directory: the number of lines is bounded."""
+        monkeypatch.setattr(json_lines, "MAX_USERS", 4)
+
+        assert "line 5: not written by this command" in error_line(resume(), 78)
+        assert OUT.read_text() == first_five
 
     def test_other_content_after_the_first_line_is_an_error(
         self, sqlite_server: Server, first_five: str, resume: Resume

@@ -43,6 +43,15 @@ class TestPasswordGenerator:
 
         assert password == urlsafe_b64encode(accepted).decode()
 
+    @pytest.mark.parametrize("start", ["gAAA", "zato.secf."])
+    def test_password_like_an_encrypted_one_is_replaced(self, start: str) -> None:
+        """As stock does not: its API would try to decrypt it."""
+        assert LENIENT.refusal(f"{start}bcdefgh")
+        assert LENIENT.refusal(f"x{start}bcdefgh") is None
+        chunks = iter([urlsafe_b64decode("gAAA".ljust(32, "b")), bytes(24)])
+
+        assert PasswordGenerator(LENIENT, lambda _: next(chunks)).generate() == "A" * 32
+
     @pytest.mark.parametrize(
         ("policy", "rule"),
         [

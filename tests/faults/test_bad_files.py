@@ -129,7 +129,7 @@ class TestSettings:
         [
             ("sso.conf", "[hash_secret] rounds", ("0", "4294967296", "", "many", "1e3", SECRET)),
             ("sso.conf", "[hash_secret] salt_size", ("7", "1025", "-8")),
-            ("sso.conf", "[password] expiry", ("0", "1.5", "9" * 5000, "\N{FULLWIDTH DIGIT TWO}")),
+            ("sso.conf", "[password] expiry", ("0", "1.5", "9" * 4000, "\N{FULLWIDTH DIGIT TWO}")),
             ("sso.conf", "[password] min_complexity", ("5",)),
             ("sso.conf", "[main] encrypt_password", ("yes", "")),
             ("server.conf", "[odb] port", ("0", "65536", SECRET)),

@@ -3,16 +3,26 @@
 import os
 import re
 import signal
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 from click.testing import Result
 
 from tests.conftest import ZATO
-from tests.faults.conftest import RESET, AfterLine, Invoke, Proxied, Start, one_line, printed_password
+from tests.faults.conftest import (
+    RESET,
+    AfterLine,
+    Invoke,
+    Process,
+    Proxied,
+    Start,
+    one_line,
+    printed_password,
+)
 from tests.support import processes
 from tests.support.bulk import APPROVED, OUT, assert_valid, bulk_arguments, names, records
-from tests.support.databases import run
+from tests.support.databases import run, unreachable
 from tests.support.servers import OLD, Server, insert_users
 from zato_sso_reset.database import watchdog
 from zato_sso_reset.database.engine import Database
@@ -238,6 +248,66 @@ class TestKilled:
         assert done.stderr == "Reset the passwords of 2 user(s).\n"
         assert OUT.read_text().startswith(before)
         assert_done(sqlite_server, done)
+
+
+class TestClock:
+    """A clock that stands still, or jumps back."""
+
+    @pytest.fixture
+    def set_clock(self, monkeypatch: pytest.MonkeyPatch) -> Callable[[str], None]:
+        """Stop the clock of the processes that are started, with the real libfaketime."""
+        found = sorted(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1"))
+        if not found:
+            unreachable("libfaketime", FileNotFoundError())
+
+        def stop(time: str) -> None:
+            monkeypatch.setenv("LD_PRELOAD", str(found[0]))
+            monkeypatch.setenv("FAKETIME", time)
+            monkeypatch.setenv("FAKETIME_DONT_FAKE_MONOTONIC", "1")
+
+        return stop
+
+    @pytest.mark.parametrize(
+        "times",
+        [
+            (None, "2026-12-01 12:00:00"),
+            (None, "2026-12-01 11:00:00"),
+            ("2026-12-02 12:00:00", "2026-12-01 12:00:00"),
+        ],
+        ids=["frozen", "back on resume", "back since an earlier reset"],
+    )
+    def test_batches_differ(
+        self,
+        server: Server,
+        start_bulk: Start,
+        process: Process,
+        set_clock: Callable[[str], None],
+        times: tuple[str | None, str],
+    ) -> None:
+        """Row 27: after SIGKILL before the second batch's commit, each line is valid or cut off."""
+        before, after = times
+        if before:
+            set_clock(before)
+            earlier = process(*bulk_arguments(server, "--all", "--yes", output="earlier.jsonl"))
+            assert earlier.returncode == 0
+        set_clock("2026-12-01 12:00:00")
+        code, stdout, _ = start_bulk(server, "after-line:SIGKILL:2").finish()
+        lines = OUT.read_text().splitlines(keepends=True)
+        assert (code, stdout, len(lines)) == (-9, "", 4)
+        assert len({line.password_expiry for line in records("".join(lines))}) == 2
+        set_clock(after)
+        done = process(*bulk_arguments(server, "--all", "--yes", "--resume", output=OUT))
+
+        assert (done.returncode, done.stdout) == (0, "")
+        assert done.stderr == (
+            "Warning: The last 2 line(s) were never stored, and are replaced.\n"
+            "Reset the passwords of 2 user(s).\n"
+        )
+        text = OUT.read_text()
+        assert text.startswith("".join(lines[:2]))
+        assert len({line.password_expiry for line in records(text)}) == 2
+        assert sorted(names(text)) == sorted(APPROVED)
+        assert server.opened_by({line.username: line.password for line in records(text)}) == APPROVED
 
 
 class TestTerminated:

@@ -3,6 +3,7 @@
 import os
 import pty
 import resource
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -90,6 +91,20 @@ def test_partial_write(server: Server, tmp_path: Path) -> None:
 
     assert_undelivered(server, done)
     assert written.read_text() == "Password f"
+
+
+def test_blocked_alarm(sqlite_server: Server) -> None:
+    """Row 33: the wait for the reader of a full pipe is bounded although SIGALRM is blocked at the start."""
+    start = time.monotonic()
+    with full_pipe() as writer:
+        done = reset(
+            sqlite_server,
+            stdout=writer,
+            preexec_fn=lambda: signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGALRM}),
+        )
+
+    assert time.monotonic() - start < 15
+    assert_undelivered(sqlite_server, done)
 
 
 # tests/cli/test_streams.py has the test on SQLite.

@@ -138,12 +138,12 @@ class TestHandOver:
             (("sso", "reset-user-password", "PATH", "user1"), 23),
             (("sso", "reset-user-password", "--help"), 0),
             (("sso", "--help"), 0),
-            (("sso",), 2),
+            (("sso",), 0),
             (("from-config", "no-such-file"), 78),
             (("--version",), 0),
             (("--bogus",), 2),
             (("sso", "--bogus"), 2),
-            ((), 2),
+            ((), 0),
         ],
     )
     def test_own_commands_and_options_are_never_handed_over(

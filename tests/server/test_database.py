@@ -86,10 +86,10 @@ class TestURL:
             ("mysql://host/X#1", DatabaseConfig("mysql", "X#1", "host")),
             ("postgresql:///sso", DatabaseConfig("postgresql", "sso")),
             (
-                "postgresql+psycopg://u%40:p%2Fw@[::1]:1/a%20b?sslmode=require&x=&x=2",
+                "postgresql+psycopg://u%40:p%2Fw@[::1]:1/a%20b?sslmode=require&host=&host=2",
                 DatabaseConfig(
                     *("postgresql+psycopg", "a b", "::1", 1, "u@", "p/w"),
-                    options={"sslmode": ["require"], "x": ["", "2"]},
+                    options={"sslmode": ["require"], "host": ["", "2"]},
                 ),
             ),
         ],

@@ -6,9 +6,8 @@ from pathlib import Path
 import pytest
 
 from tests.support.limits import without_privileges
-from zato_sso_reset.errors import NotAServerError, PermissionDeniedError
-from zato_sso_reset.files import MAX_SIZE
-from zato_sso_reset.server.directory import find_repo
+from zato_sso_reset.errors import ConfigError, NotAServerError, PermissionDeniedError
+from zato_sso_reset.server.directory import MAX_INFO, find_repo
 from zato_sso_reset.text import printable
 
 
@@ -38,8 +37,6 @@ class TestFindRepo:
         [
             '{"component": "SERVER", "version": "Zato 3.3"}',
             *(None, "", "not JSON", "[]", "{}", "1", '"SERVER"', "\0"),
-            pytest.param("[" * 100_000, id="nested"),
-            pytest.param(" " * (MAX_SIZE + 1), id="large"),
         ],
     )
     def test_directory_with_secrets_is_a_server(self, tmp_path: Path, info: str | None) -> None:
@@ -47,6 +44,18 @@ class TestFindRepo:
         path = make_component(tmp_path / "server1", info)
 
         assert find_repo(path) == path / "config" / "repo"
+
+    @pytest.mark.parametrize("info", ["[" * 60_000, " " * (MAX_INFO + 1)], ids=["nested", "large"])
+    def test_hostile_info_is_an_error(self, tmp_path: Path, info: str) -> None:
+        """`.zato-info` is nested too deeply or too large; a server beside it is not named."""
+        path = make_component(tmp_path / "server1", info)
+        with pytest.raises(ConfigError) as caught:
+            find_repo(path)
+
+        assert str(caught.value) == (
+            f"`{path}/.zato-info` is too large, or nested too deeply. Restore the file."
+        )
+        assert error_for(tmp_path) == "It has no `config/repo/secrets.conf`."
 
     def test_fifo_does_not_block(self, tmp_path: Path) -> None:
         """Nobody writes to a `.zato-info` that is a FIFO."""

@@ -1,5 +1,6 @@
 """INI files in ConfigObj's dialect."""
 
+import time
 from pathlib import Path
 
 import pytest
@@ -73,6 +74,63 @@ class TestFind:
             f"`{tmp_path}/s\\x1b.conf`: [main] key refers to a name that the file does not have. Correct it."
         )
         assert "S3cr3t" not in exposed(caught.value)
+
+
+class TestBounds:
+    """Files that ConfigObj would read for minutes."""
+
+    @pytest.mark.parametrize(
+        ("text", "problem"),
+        [
+            ('[main]\nkey="""' + "x" * 800_000, ", line 2: longer than 4096 characters"),
+            ('[main]\nkey="""\n' + "x\n" * 400_000, " has more than 20000 lines"),
+            ("[main]\n" + " " * 4000 + "x", ", line 2: longer than 4096 characters, or with more than 200"),
+            ("[" * 20_000, ", line 1: longer than 4096 characters"),
+        ],
+        ids=["one line", "many lines", "blanks", "brackets"],
+    )
+    def test_size_is_bounded(self, tmp_path: Path, text: str, problem: str) -> None:
+        """A foreign directory: an unclosed triple quote of 800 kB, and other slow content."""
+        started = time.monotonic()
+        with pytest.raises(ConfigError) as caught:
+            read(tmp_path, text)
+
+        assert str(caught.value).startswith(f"`{tmp_path}/s\\x1b.conf`{problem}")
+        assert time.monotonic() - started < 1
+
+    @pytest.mark.parametrize(
+        "lines",
+        [
+            [f"l{number}=%(l{number + 1})s%(l{number + 1})s" for number in range(30)],
+            ["l0=" + "%(l30)s" * 101],
+            ['l0="""', *["%(" * 2000] * 200, '"""'],
+            ["l0=%(l1)s%(l1)s%(l1)s", 'l1="""', *["x" * 4000] * 10, '"""'],
+            ["l0=%(l1)s", "l1=%(l0)s"],
+        ],
+        ids=["doubled", "many", "unclosed", "large", "loop"],
+    )
+    def test_interpolation_is_bounded(self, tmp_path: Path, lines: list[str]) -> None:
+        """A foreign directory: each line doubles the one after it."""
+        started = time.monotonic()
+        ini = read(tmp_path, "\n".join(["[main]", *lines, "l30=S3cr3t"]))
+        with pytest.raises(ConfigError) as caught:
+            ini.find("main", "l0")
+
+        assert str(caught.value) == (
+            f"`{tmp_path}/s\\x1b.conf`: [main] l0 refers to itself, "
+            "or to too many or too long values. Correct it."
+        )
+        assert "S3cr3t" not in exposed(caught.value)
+        assert time.monotonic() - started < 1
+
+    def test_hundred_references_are_resolved(self, tmp_path: Path) -> None:
+        """The bound is that of one value."""
+        ini = read(tmp_path, "[main]\na=" + "%(b)s" * 100 + "\nc=%(a)s\nb=x")
+
+        for name in "aab":
+            setting = ini.find("main", name)
+            assert setting
+            assert setting.value == ("x" if name == "b" else "x" * 100)
 
 
 class TestMalformed:

@@ -66,6 +66,18 @@ def test_every_approved_user_has_one_line_across_pages_and_batches(
     assert_valid(server, OUT.read_text())
 
 
+def test_batches_have_different_expiries(bulk_reset: Invoke, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Row 27: even if the clock stands still."""
+    now = datetime(2026, 12, 1)  # noqa: DTZ001
+    monkeypatch.setattr(bulk, "utc_now", lambda: now)
+    monkeypatch.setattr(bulk, "BATCH", 1)
+
+    expiries = [each.password_expiry for each in records(bulk_reset("--all", "--expiry", "1").stdout)]
+
+    noon, before = "2026-12-02T00:00:00.000000Z", "2026-12-01T23:59:59.999999Z"
+    assert expiries == [noon, before, noon, before]
+
+
 def test_must_change_flag_is_printed_as_stored(server: Server, bulk_reset: Invoke) -> None:
     """Without --must-change the flag stays, and is printed as a boolean on every engine."""
     done = bulk_reset("--all")

@@ -29,6 +29,18 @@ _ADDRESS = re.compile(r"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<host>[A-Za-z0-9._-]+
 Address = str | tuple[str, int]  # the path of a Unix socket, or a host and its UDP port
 
 
+class HiddenPath(str):
+    """A path that no message may show."""
+
+    __slots__ = ()
+
+
+class HiddenHost(tuple[str, int]):
+    """A host and its UDP port that no message may show."""
+
+    __slots__ = ()
+
+
 class Syslog:
     """A syslog receiver."""
 
@@ -66,7 +78,12 @@ def read_address(path: Path, *, env: Mapping[str, str]) -> Address | None:
     ConfigError or PermissionDeniedError because of `sso.toml` or `[audit] syslog`.
     """
     setting = override_settings(path / "config" / "repo", env, _refuse_secret).find("audit", "syslog")
-    return _address(setting) if setting else local_address()
+    if not setting:
+        return local_address()
+    address = _address(setting)
+    if address is None or not setting.is_resolved:
+        return address
+    return HiddenPath(address) if isinstance(address, str) else HiddenHost(address)
 
 
 def local_address() -> Address | None:
@@ -76,6 +93,8 @@ def local_address() -> Address | None:
 
 def display(address: Address) -> str:
     """Return an address in its usual notation."""
+    if isinstance(address, HiddenPath | HiddenHost):
+        return "[audit] syslog"
     if isinstance(address, str):
         return printable(address)
     host, port = address

@@ -70,6 +70,8 @@ def _users(path: Path, incomplete: str) -> list[str]:
 
     prepare_process()
     server = ServerConfig.read(path, env=os.environ, stdin=None)
+    if server.database.is_from_url:  # TAB alone must not send a password to where a foreign file leads
+        return []
     with open_users(Database(server.database), read_only=True) as users:
         found = users.usernames(incomplete)
     return [name for name in found if _PLAIN.fullmatch(name) and (name[0] != "-" or incomplete)]

@@ -9,13 +9,16 @@ from contextlib import closing, suppress
 from datetime import datetime, timezone
 from pathlib import Path
 
-from zato_sso_reset.cli.delivery import warn_of_readers
+from zato_sso_reset.cli.users_file import MAX_USERS
 from zato_sso_reset.errors import ConfigError, FileNotMadeError, OutputError
 from zato_sso_reset.files import sync_folder, write_all
 from zato_sso_reset.services.resume import Delivered, DeliveredBatch
 from zato_sso_reset.text import quoted
 
 _BEGINNING = b'{"username": "'  # the beginning of every line
+
+MAX_LINE = 4096
+"""Bytes. A username of 191 characters has at most 2292 in JSON."""
 
 
 def check_new(path: Path) -> None:
@@ -38,8 +41,9 @@ class JsonLinesFile:
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
         try:
             self._fd = os.open(path, flags if resume else flags | os.O_EXCL, 0o600)
-            if not stat.S_ISREG(os.fstat(self._fd).st_mode):
-                raise FileNotMadeError(f"{self._shown} is not a regular file.", "Use another --output-file.")
+            if problem := _problem(os.fstat(self._fd)):
+                os.close(self._fd)
+                raise FileNotMadeError(f"{self._shown} {problem}.", "Use another --output-file.")
             fcntl.flock(self._fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
             sync_folder(path.parent)
         except FileExistsError:
@@ -68,8 +72,7 @@ class JsonLinesFile:
             self.cut(self._last)
 
     def warn_of_readers(self) -> None:
-        """Log a warning if other users can read the file, as is possible with --resume."""
-        warn_of_readers(self._fd)
+        """Do nothing: only the owner can read the file."""
 
     def cut(self, offset: int) -> None:
         """Cut the file off at `offset`, or raise OutputError."""
@@ -85,7 +88,9 @@ class JsonLinesFile:
         delivered = Delivered(modified.replace(tzinfo=None))
         with os.fdopen(os.dup(self._fd), "rb") as file:
             file.seek(0)
-            for number, line in enumerate(file, start=1):
+            for number, line in enumerate(iter(lambda: file.readline(MAX_LINE), b""), start=1):
+                if len(line) == MAX_LINE or number > MAX_USERS:
+                    raise self._foreign_line(number)
                 if not line.endswith(b"\n"):
                     if number == 1 and not _BEGINNING.startswith(line[: len(_BEGINNING)]):
                         raise self._foreign_line(number)
@@ -133,3 +138,16 @@ class JsonLinesFile:
 
     def _foreign_line(self, number: int) -> ConfigError:
         return ConfigError(f"{self._shown}, line {number}: not written by this command.", "Use another file.")
+
+
+def _problem(status: os.stat_result) -> str:
+    """Return what is wrong with a file that passwords are to be added to, or an empty text."""
+    if not stat.S_ISREG(status.st_mode):
+        return "is not a regular file"
+    if status.st_uid != os.geteuid():
+        return "belongs to another user"
+    if status.st_nlink > 1:
+        return "has a second name, as a hard link"
+    if status.st_mode & 0o077:
+        return "is open to other users"
+    return ""

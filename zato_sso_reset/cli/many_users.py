@@ -154,7 +154,9 @@ def reset_passwords(request: BulkRequest, trail: Trail) -> None:
         else:
             delivery = stack.enter_context(closing(JsonLinesFile(request.output_file, resume=False)))
         stack.callback(delivery.warn_of_readers)
-        _reset(request, trail, server, database, selection=selection, delivery=delivery)
+        _reset(
+            request, trail, server, database, selection=selection, delivery=delivery, earlier=delivered.marks
+        )
 
 
 def _select(request: BulkRequest, database: "Database", already_reset: Collection[str]) -> "Selection":
@@ -190,6 +192,7 @@ def _reset(
     *,
     selection: "Selection",
     delivery: Delivery,
+    earlier: Sequence[str],
 ) -> None:
     """Reset users batch by batch, and record each in the audit trail."""
     from zato_sso_reset.services.bulk_reset import reset_user_passwords
@@ -203,7 +206,9 @@ def _reset(
     with progress_bar(tally.total, hidden=request.verbose) as advance, deferred_signals() as signals:
         try:
             options = {"deliver": deliver, "stop": lambda: bool(signals), **request.reset_options}
-            for batch in reset_user_passwords(server, database, selection.usernames(), **options):
+            for batch in reset_user_passwords(
+                server, database, selection.usernames(), earlier=earlier, **options
+            ):
                 for new in batch.new:
                     trail.changed(changes, new.user.username)
                 tally.add(batch)

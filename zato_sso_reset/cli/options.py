@@ -1,5 +1,6 @@
 """Arguments and options."""
 
+import os
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -67,7 +68,7 @@ def _yes_no(text: str) -> bool:
 def _path(text: str) -> Path:
     if not text:
         raise click.BadParameter("It is empty.")  # Path("") would be the current directory
-    return Path(text)
+    return Path(os.path.expanduser(text))  # noqa: PTH111 an unknown user's `~name` stays as it is
 
 
 def _none_for_stdout(_ctx: click.Context, _param: click.Parameter, path: Path | None) -> Path | None:

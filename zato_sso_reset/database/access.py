@@ -1,6 +1,7 @@
 """Account access in the database: locks, TOTP, sessions, reset links, linked accounts."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, false, func, literal, or_, select, true, update
@@ -41,7 +42,7 @@ class AccessRepository:
             count(linked_accounts, linked_accounts.c.user_id == user.user_id),
         )
         totp, *counts = self._connection.execute(query.where(users.c.id == user.id)).one()
-        return Access(user.is_locked, bool(totp), *counts)
+        return replace(Access(user.is_locked, bool(totp), *counts), has_totp=_TOTP in there)
 
     def change(self, of: Sequence[User], changes: AccessChanges, now: datetime) -> dict[str, int]:
         """Apply `changes` to these users, and return the number of each requested change, by its name.

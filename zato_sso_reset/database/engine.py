@@ -23,12 +23,14 @@ from zato_sso_reset.errors import (
     DatabaseUnavailableError,
     raise_without_context,
 )
+from zato_sso_reset.files import as_owner
 from zato_sso_reset.server.database import DatabaseConfig
 from zato_sso_reset.text import quoted
 
 CONNECT_TIMEOUT = 5  # seconds until a connection is established
 LOCK_TIMEOUT = 5  # seconds to wait for another process's lock
 ANSWER_TIMEOUT = 10  # seconds to wait for any answer of a MySQL server
+NO_FILE = "/dev/null/none"  # never exists: an empty name would mean the file in the home directory
 
 _DRIVERS = {
     # backend: product, SQLAlchemy's name of the driver, its module, our extra
@@ -42,6 +44,7 @@ _CONNECT_ARGS: dict[str, dict[str, object]] = {
     "postgresql": {
         "connect_timeout": CONNECT_TIMEOUT,
         "client_encoding": "utf8",
+        "passfile": NO_FILE,
         "prepare_threshold": None,  # PgBouncer may give each transaction another connection
     },
     "mysql": {
@@ -49,6 +52,7 @@ _CONNECT_ARGS: dict[str, dict[str, object]] = {
         "read_timeout": ANSWER_TIMEOUT,
         "write_timeout": ANSWER_TIMEOUT,
         "defer_connect": True,
+        "local_infile": False,
     },
 }
 
@@ -69,6 +73,7 @@ class Database:
         Raises ConfigError for a wrong engine or wrong settings, DatabaseUnavailableError without a driver.
         """
         self.name = config.name
+        self._as_owner = as_owner(config.owner)
         self._file = Path(config.database) if config.backend == "sqlite" else None
         url = _sqlite_url(self._file) if self._file else _server_url(config)
         with self._settings_errors():
@@ -87,7 +92,7 @@ class Database:
             DatabaseDeniedError: the user may not read or change the database.
         """
         if self._file:
-            _check_file(self._file, read_only=read_only)
+            _check_file(self._file, self.name, self._as_owner, read_only=read_only)
         try:
             with self._settings_errors():
                 connection = self._engine.connect()
@@ -122,14 +127,17 @@ def _sqlite_url(file: Path) -> URL:
 
 def _server_url(config: DatabaseConfig) -> URL:
     if config.backend not in _DRIVERS:
-        message = f"Zato has no engine {quoted(config.backend, 40)}."
-        raise ConfigError(message, "Use sqlite, postgresql or mysql.")
+        shown = "like that" if config.hidden else quoted(config.backend, 40)
+        raise ConfigError(f"Zato has no engine {shown}.", "Use sqlite, postgresql or mysql.")
     product, drivername, module, extra = _DRIVERS[config.backend]
     if importlib.util.find_spec(module) is None:
         message = f"The driver for {product} is not installed."
         raise DatabaseUnavailableError(message, f"Reinstall this program with the extra `{extra}`.")
+    # Without it, libpq would send the certificate in the home directory.
+    defaults = {"sslcert": [NO_FILE]} if config.backend == "postgresql" else {}
+    options = {**defaults, **config.options}
     # SQLAlchemy passes a sequence on as it is, and few options can be one.
-    query = {name: each[0] if len(each) == 1 else tuple(each) for name, each in config.options.items()}
+    query = {name: each[0] if len(each) == 1 else tuple(each) for name, each in options.items()}
     return URL.create(
         drivername, config.username, config.password, config.host, config.port, config.database, query
     )
@@ -203,9 +211,8 @@ def _stop_watching(_connection: Any, record: ConnectionPoolEntry) -> None:
     record.info.pop("watchdog").stop()
 
 
-def _check_file(path: Path, *, read_only: bool) -> None:
+def _check_file(path: Path, name: str, as_owner: str, *, read_only: bool) -> None:
     """Check that SQLite has a file to open; its own errors say less."""
-    name = f"SQLite database {quoted(path)}"
     try:
         if not stat.S_ISREG(path.stat().st_mode):
             raise DatabaseUnavailableError(f"{name} is not a file.", "Correct db_name.")
@@ -213,10 +220,10 @@ def _check_file(path: Path, *, read_only: bool) -> None:
         message = f"{name} is missing; it was not created."
         raise DatabaseUnavailableError(message, "Correct db_name.") from None
     except PermissionError:
-        raise DatabaseDeniedError(f"{name} may not be accessed.", "Run as the server's own user.") from None
+        raise DatabaseDeniedError(f"{name} may not be accessed.", as_owner) from None
     except (OSError, ValueError) as error:  # a name that is too long; a NUL
         reason = getattr(error, "strerror", None) or "invalid file name"
         raise DatabaseUnavailableError(f"{name} can't be accessed: {reason}.", "Correct db_name.") from None
     if not os.access(path, os.R_OK if read_only else os.R_OK | os.W_OK, effective_ids=True):
         action = "read" if read_only else "changed"
-        raise DatabaseDeniedError(f"{name} may not be {action}.", "Run as the server's own user.")
+        raise DatabaseDeniedError(f"{name} may not be {action}.", as_owner)

@@ -26,6 +26,8 @@ class Access:
     open_sessions: int
     pending_links: int
     linked_accounts: int
+    has_totp: bool = True
+    """Whether the server's Zato version has TOTP: 3.0 has not."""
 
     def warnings(self, changes: AccessChanges) -> list[str]:
         """Return what still keeps the owner out, or lets others in, after `changes`."""

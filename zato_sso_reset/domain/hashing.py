@@ -12,7 +12,12 @@ from typing import ClassVar, TypeAlias
 from zato_sso_reset.domain.settings import Settings
 from zato_sso_reset.errors import ConfigError
 
-MAX_ROUNDS = 2**31 - 1  # the limit of OpenSSL, a C int
+OPENSSL_ROUNDS = 2**31 - 1  # the limit of OpenSSL, a C int
+MAX_ROUNDS = 10_000_000  # some five seconds
+MAX_MEMORY_COST = 2 * 1024 * 1024  # KiB, as in RFC 9106's first recommended option
+MAX_TIME_COST = 100  # passes, each of which starts four threads for each lane
+MAX_PASSES = 4 * 1024 * 1024  # KiB times passes: some five seconds
+MAX_PARALLELISM = 64  # lanes
 
 _PBKDF2_SHA512 = re.compile(
     r"\$pbkdf2-sha512\$(?P<rounds>[1-9][0-9]{0,9})"
@@ -87,7 +92,9 @@ PasswordHasher: TypeAlias = Pbkdf2Sha512Hasher | Argon2idHasher
 
 
 def verify(password: str, hashed: str) -> bool:
-    """Return whether `hashed`, of either scheme and with any parameters, is a hash of `password`."""
+    """Return whether `hashed`, of either scheme and with affordable costs, is a hash of `password`."""
+    if not _is_affordable(hasher_of(hashed)):
+        return False
     if match := _match_pbkdf2(hashed):
         salt, rounds = _ab64decode(match["salt"]), int(match["rounds"])
         return hmac.compare_digest(_pbkdf2(password, salt, rounds), _ab64decode(match["checksum"]))
@@ -95,7 +102,7 @@ def verify(password: str, hashed: str) -> bool:
     from argon2.exceptions import VerificationError
 
     try:
-        return hashed.startswith("$argon2id$") and Argon2().verify(hashed, password)
+        return Argon2().verify(hashed, password)
     except (ValueError, VerificationError):
         return False
 
@@ -133,18 +140,32 @@ def configured_hasher(settings: Settings) -> PasswordHasher:
         return Pbkdf2Sha512Hasher(rounds, settings.get("hash_secret", "salt_size").integer(8, 1024))
     if name == "argon2id":
         default = Argon2idHasher()
-        parallelism = _parameter(settings, "parallelism", default.parallelism, 1, 2**24 - 1)
-        time_cost = _parameter(settings, "time_cost", default.time_cost, 1, 2**32 - 1)
+        parallelism = _parameter(settings, "parallelism", default.parallelism, 1, MAX_PARALLELISM)
         # RFC 9106, section 3.1: at least 8 KiB for each lane.
-        memory_cost = _parameter(settings, "memory_cost", default.memory_cost, 8 * parallelism, 2**32 - 1)
-        return Argon2idHasher(time_cost, memory_cost, parallelism)
+        least = 8 * parallelism
+        memory = _parameter(settings, "memory_cost", default.memory_cost, least, MAX_MEMORY_COST)
+        most = min(MAX_TIME_COST, MAX_PASSES // memory)
+        passes = _parameter(settings, "time_cost", default.time_cost, 1, most)
+        return Argon2idHasher(passes, memory, parallelism)
     source = settings.get("hash_secret", "scheme").source
     raise ConfigError(f"{source} is an unknown scheme.", 'Use "pbkdf2_sha512" or "argon2id".')
 
 
 def _match_pbkdf2(hashed: str) -> re.Match[str] | None:
     match = _PBKDF2_SHA512.fullmatch(hashed)
-    return match if match and int(match["rounds"]) <= MAX_ROUNDS else None
+    return match if match and int(match["rounds"]) <= OPENSSL_ROUNDS else None
+
+
+def _is_affordable(hasher: PasswordHasher | None) -> bool:
+    """Return whether a hash that somebody else may have made can be verified in some seconds."""
+    if isinstance(hasher, Pbkdf2Sha512Hasher):
+        return hasher.rounds <= MAX_ROUNDS
+    return (
+        hasher is not None
+        and hasher.time_cost <= MAX_TIME_COST
+        and hasher.time_cost * hasher.memory_cost <= MAX_PASSES
+        and hasher.parallelism <= MAX_PARALLELISM
+    )
 
 
 def _parameter(settings: Settings, key: str, default: int, minimum: int, maximum: int) -> int:

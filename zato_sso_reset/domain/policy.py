@@ -7,6 +7,9 @@ from zato_sso_reset.domain.settings import Settings
 STOCK_MIN_COMPLEXITY = 4  # the value that a stock server uses if `sso.conf` has no `min_complexity`
 MAX_SCORED = 72  # characters: zxcvbn refuses to score a longer password
 
+SEALED = ("gAAA", "zato.secf.")
+"""The beginnings of encrypted values: Zato's API tries to decrypt a password with one of them."""
+
 
 @dataclass(frozen=True)
 class PasswordPolicy:
@@ -32,6 +35,8 @@ class PasswordPolicy:
 
     def refusal(self, password: str) -> str | None:
         """Return the rule that refuses `password`, or None if it complies with all rules."""
+        if password.startswith(SEALED):
+            return "it begins with `gAAA` or `zato.secf.`, so that Zato would take it for an encrypted one"
         if len(password) < self.min_length:
             return f"it is shorter than min_length={self.min_length}"
         if len(password) > self.max_length:

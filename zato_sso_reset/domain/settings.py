@@ -13,6 +13,8 @@ class Setting:
 
     value: object = field(repr=False)
     source: str
+    is_resolved: bool = field(default=False, repr=False, compare=False)
+    """Whether the value comes from `$NAME` or `zato+secret://`: no message may show it then."""
 
     def integer(self, minimum: int, maximum: int = 2**32 - 1) -> int:
         """Return a whole number; raise ConfigError if it is not one from `minimum` to `maximum`."""

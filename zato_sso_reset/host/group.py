@@ -13,7 +13,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from zato_sso_reset.errors import ZatoError
-from zato_sso_reset.host.messages import Failure, discard, print_error, print_line, write_stderr
+from zato_sso_reset.host.messages import Failure, discard, print_error, print_line
 from zato_sso_reset.host.stock import hand_over
 from zato_sso_reset.text import printable
 
@@ -48,6 +48,10 @@ class PluginGroup(click.Group):
         """Load a command; a broken one is replaced by a command that explains the problem."""
         found = self._plugins().get(cmd_name)
         return _load(cmd_name, found) if found else None
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        """Parse arguments; without any, print the help to stdout, as the stock `zato` does."""
+        return super().parse_args(ctx, args or ["--help"])
 
     def resolve_command(
         self, ctx: click.Context, args: list[str]
@@ -85,9 +89,6 @@ class PluginGroup(click.Group):
             return super().main(args, standalone_mode=False, **extra)
         try:
             code = super().main(args, standalone_mode=False, **extra)
-        except click.exceptions.NoArgsIsHelpError as error:
-            write_stderr(error.format_message())
-            code = error.exit_code
         except click.ClickException as error:
             print_error(error)
             code = error.exit_code

@@ -1,5 +1,7 @@
 """The configuration of a Zato server."""
 
+import os
+import shlex
 from collections.abc import Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -9,10 +11,12 @@ from typing import TextIO
 
 from zato_sso_reset.domain.settings import Settings
 from zato_sso_reset.errors import ConfigError
+from zato_sso_reset.files import owner_of, user_name
 from zato_sso_reset.server.database import DatabaseConfig, read_database_config
 from zato_sso_reset.server.directory import find_repo
 from zato_sso_reset.server.secret_key import SecretKey
 from zato_sso_reset.server.settings import conf_settings, sso_settings
+from zato_sso_reset.text import printable
 
 logger = getLogger(__name__)
 
@@ -39,6 +43,8 @@ class ServerConfig:
             PermissionDeniedError: a file may not be read.
         """
         repo = find_repo(path)
+        owner = owner_of(repo / "secrets.conf")
+        _warn_root(path, owner)
         secrets = conf_settings(repo / "secrets.conf", env, _refuse_secret)
         secret_key = _read_secret_key(secrets, stdin)
 
@@ -47,11 +53,23 @@ class ServerConfig:
             return secret_key.unseal(setting.text(), setting.source) if setting.value else ""
 
         settings = sso_settings(repo, env, secret)
-        database = read_database_config(settings, conf_settings(repo / "server.conf", env, secret))
+        database = read_database_config(settings, conf_settings(repo / "server.conf", env, secret), owner)
         for name in ("secrets.conf", "server.conf", "sso.conf", "sso.toml"):
             if (repo / name).exists():
                 logger.info("Read: %s", repo / name)
         return cls(path, secret_key, settings, database)
+
+
+def _warn_root(path: Path, owner: int | None) -> None:
+    """Warn root of a directory whose owner could use root's rights."""
+    if os.geteuid() == 0 and owner:
+        name = user_name(owner)
+        logger.warning(
+            "You are root, but `%s` belongs to `%s`. Use `sudo -u %s ...`: as root, this command reads files "
+            "that the directory names and its owner may not read, and files that SQLite makes beside the "
+            "database belong to root.",
+            *(printable(str(path)), name, shlex.quote(name)),
+        )
 
 
 def _refuse_secret(_group: str, _key: str) -> str:

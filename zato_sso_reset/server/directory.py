@@ -1,17 +1,21 @@
 """Directories of Zato servers, and what users mistake for them."""
 
 import json
+from contextlib import suppress
 from pathlib import Path
 
 from zato_sso_reset.errors import ConfigError, NotAServerError, PermissionDeniedError
-from zato_sso_reset.files import read_text
+from zato_sso_reset.files import as_owner, owner_of, read_text
 from zato_sso_reset.text import did_you_mean, printable, quoted
+
+MAX_INFO = 64 * 1024  # bytes: the `.zato-info` of a stock Zato has some 200
 
 
 def find_repo(path: Path) -> Path:
     """Return the folder of a server's configuration files.
 
-    Raises NotAServerError, with a hint that names what `path` is instead, or PermissionDeniedError.
+    Raises NotAServerError, with a hint that names what `path` is instead, PermissionDeniedError, or
+    ConfigError if `.zato-info` is too large or nested too deeply.
     """
     repo = path / "config" / "repo"
     try:
@@ -20,7 +24,7 @@ def find_repo(path: Path) -> Path:
         hint = _describe(path)
     except PermissionError:
         message = f"{quoted(path)} may not be read."
-        raise PermissionDeniedError(message, "Run as the server's own user.") from None
+        raise PermissionDeniedError(message, as_owner(owner_of(path))) from None
     except OSError as error:
         hint = f"{error.strerror}."
     raise NotAServerError(f"No server found at {quoted(path)}.", hint)
@@ -29,7 +33,13 @@ def find_repo(path: Path) -> Path:
 def servers_in(folder: Path) -> list[str]:
     """Return the names of the folders in `folder` that are servers."""
     found = (secrets.parents[2] for secrets in folder.glob("*/config/repo/secrets.conf"))
-    return sorted(child.name for child in found if _component(child) == "SERVER")
+    return sorted(child.name for child in found if _is_server(child))
+
+
+def _is_server(path: Path) -> bool:
+    with suppress(ConfigError):
+        return _component(path) == "SERVER"
+    return False
 
 
 def _has_secrets(path: Path) -> bool:
@@ -44,12 +54,16 @@ def _has_secrets(path: Path) -> bool:
 def _component(path: Path) -> str:
     """Return the component that `.zato-info` names; without that file, it is a server."""
     info = path / ".zato-info"
-    if not info.exists():
+    if not info.is_file():
         return "SERVER"
     try:
-        return str(json.loads(read_text(info))["component"])
-    except (ValueError, TypeError, KeyError, RecursionError, ConfigError, PermissionDeniedError):
+        if info.stat().st_size <= MAX_INFO:
+            return str(json.loads(read_text(info))["component"])
+    except RecursionError:
+        pass
+    except (ValueError, TypeError, KeyError, ConfigError, PermissionDeniedError):
         return "SERVER"
+    raise ConfigError(f"{quoted(info)} is too large, or nested too deeply.", "Restore the file.")
 
 
 def _describe(path: Path) -> str:
@@ -59,7 +73,7 @@ def _describe(path: Path) -> str:
     if not path.is_dir():
         return "It is a file; use the server's directory."
     for parent in path.absolute().parents:
-        if _has_secrets(parent) and _component(parent) == "SERVER":
+        if _has_secrets(parent) and _is_server(parent):
             return f"Did you mean {quoted(parent)}?"
     if _has_secrets(path):
         return f"It is a component of another kind: {printable(_component(path), 40).lower()}."

@@ -72,7 +72,7 @@ class LayeredSettings:
                 value = self._variable(value, setting.source)
             if match := _SECRET.fullmatch(value):
                 value = self.secret(match[1], match[2])
-        return Setting(value, setting.source)
+        return Setting(value, setting.source, is_resolved=value != setting.value)
 
     def _variable(self, value: str, source: str) -> str:
         name = value[1:].strip()

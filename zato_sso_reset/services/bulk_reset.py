@@ -1,9 +1,10 @@
 """The reset of many users' passwords, batch by batch."""
 
 from collections import deque
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
+from datetime import datetime, timedelta
 from itertools import islice
 from logging import getLogger
 
@@ -11,7 +12,7 @@ from zato_sso_reset.database.engine import Database
 from zato_sso_reset.database.users import open_users
 from zato_sso_reset.domain.access import NO_CHANGES, AccessChanges
 from zato_sso_reset.domain.expiry import ExpiryPolicy
-from zato_sso_reset.domain.users import NewPassword
+from zato_sso_reset.domain.users import NewPassword, iso_utc
 from zato_sso_reset.errors import UserNotFoundError
 from zato_sso_reset.server.config import ServerConfig
 from zato_sso_reset.services.commit import commit, rolled_back_on_error
@@ -44,6 +45,7 @@ def reset_user_passwords(
     jobs: int,
     skip_missing: bool,
     dry_run: bool = False,
+    earlier: Collection[str] = (),
     deliver: Callable[[Sequence[NewPassword]], None],
     stop: Callable[[], bool],
 ) -> Iterator[Batch]:
@@ -52,7 +54,8 @@ def reset_user_passwords(
     The promise of `reset_user_password` holds for each batch of at most `BATCH` users: after a ZatoError,
     the current one is unchanged, unless it is a `CommitUnknownError`. Hashes are computed by `jobs` threads,
     ahead of the batch that is being written. Once `stop` returns true, the users hashed so far are the last
-    batch. A `dry_run` neither delivers nor commits.
+    batch. A `dry_run` neither delivers nor commits. The expiry marks a batch: it is none of `earlier`, nor
+    that of the batch before, even if the clock stands still.
     """
     expiry_policy = ExpiryPolicy.from_settings(server.settings, expiry)
     expiry_policy.expires_at(utc_now())
@@ -71,7 +74,8 @@ def reset_user_passwords(
                     message = f"User {quoted(missing[0])} no longer exists, or is no longer approved."
                     raise UserNotFoundError(message)
                 set_at = utc_now()
-                expires_at = expiry_policy.expires_at(set_at)
+                expires_at = _unlike(expiry_policy.expires_at(set_at), earlier)
+                earlier = [iso_utc(expires_at)]
                 new = [
                     NewPassword(user, *made[name], set_at, expires_at, must_change)
                     for name, user in approved.items()
@@ -84,6 +88,13 @@ def reset_user_passwords(
             consequence = "The current batch was not changed."
     finally:
         executor.shutdown(cancel_futures=True)
+
+
+def _unlike(time: datetime, earlier: Collection[str]) -> datetime:
+    """Return the latest time up to `time` that is not `earlier`."""
+    while iso_utc(time) in earlier:
+        time -= timedelta(microseconds=1)
+    return time
 
 
 def _hashed_batches(

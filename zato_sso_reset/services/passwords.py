@@ -1,6 +1,7 @@
 """Passwords for one server: generated or chosen, checked, hashed and sealed."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import datetime, timezone
 from logging import getLogger
 
@@ -24,7 +25,11 @@ class PasswordMaker:
     def __init__(self, server: ServerConfig) -> None:
         """Read the server's settings; raise ConfigError if one is missing or malformed."""
         self._hasher = configured_hasher(server.settings)
-        self._policy = PasswordPolicy.from_settings(server.settings)
+        self._complete_policy = PasswordPolicy.from_settings(server.settings)
+        has_complexity = server.settings.find("password", "min_complexity") is not None
+        self._policy = (
+            self._complete_policy if has_complexity else replace(self._complete_policy, min_complexity=0)
+        )
         self._generator = PasswordGenerator(self._policy)
         sealed = _seals_hashes(server)
         self._seal = server.secret_key.seal if sealed else str
@@ -35,11 +40,24 @@ class PasswordMaker:
 
         Raises PasswordRefusedError if the policy refuses the chosen password, or every generated one.
         """
-        if chosen is not None and (refusal := self._policy.refusal(chosen)):
-            message = f"The server's password policy refuses this password: {refusal}."
-            raise PasswordRefusedError(message, "Choose another.")
+        if chosen is not None:
+            _check(chosen, self._policy)
         password = self._generator.generate() if chosen is None else chosen
         return password, self._seal(self._hasher.hash(password))
+
+    def check_complexity(self, chosen: str) -> None:
+        """Check the complexity of a chosen password where `sso.conf` does not set it.
+
+        Zato 3.0 has neither that setting nor a default for it, which only its tables show.
+        """
+        if self._policy is not self._complete_policy:
+            _check(chosen, self._complete_policy)
+
+
+def _check(chosen: str, policy: PasswordPolicy) -> None:
+    if refusal := policy.refusal(chosen):
+        message = f"The server's password policy refuses this password: {refusal}."
+        raise PasswordRefusedError(message, "Choose another.")
 
 
 def hash_reader(server: ServerConfig) -> Callable[[str], str]:

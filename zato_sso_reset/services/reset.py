@@ -62,7 +62,10 @@ def reset_user_password(
 
     with rolled_back_on_error(), open_users(database) as users:
         user = users.get_approved_for_update(username)
-        warnings = users.access.get(user, set_at).warnings(access) + expiry_policy.warnings(server.settings)
+        state = users.access.get(user, set_at)
+        if chosen is not None and state.has_totp:
+            maker.check_complexity(chosen)
+        warnings = state.warnings(access) + expiry_policy.warnings(server.settings)
         new = NewPassword(user, password, stored, set_at, expires_at, must_change)
         changed = users.store([new], access)
         outcome = Outcome(new, user.is_locked and not access.unlock, changed, warnings)

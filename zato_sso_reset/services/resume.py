@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from zato_sso_reset.domain.hashing import verify
 from zato_sso_reset.errors import ConfigError
 from zato_sso_reset.server.config import ServerConfig
-from zato_sso_reset.services.passwords import hash_reader
+from zato_sso_reset.services.passwords import hash_reader, utc_now
 
 if TYPE_CHECKING:
     from zato_sso_reset.database.engine import Database
@@ -39,6 +39,11 @@ class Delivered:
     end: int = 0
     void: int = 0
 
+    @property
+    def marks(self) -> list[str]:
+        """The `password_expiry` of the last two batches, which tells them apart."""
+        return [self.previous.password_expiry, self.last.password_expiry]
+
 
 def without_void_lines(delivered: Delivered, server: ServerConfig, database: "Database") -> Delivered:
     """Return `delivered` without its last batch, if the database did not store that.
@@ -61,7 +66,7 @@ def _was_stored(
     """Return whether a delivered batch was stored, or all its users changed their passwords since.
 
     A batch is stored as a whole or not at all: one user with another password that is older than the
-    delivery shows that it was not.
+    delivery shows that it was not. A change in the future is one from before the clock was set back.
     """
     from zato_sso_reset.database.users import open_users
 
@@ -73,4 +78,5 @@ def _was_stored(
         with suppress(ConfigError):
             if verify(passwords[user.username], read_hash(user.password)):
                 return True
-    return all(user.set_at and user.set_at > written_at for user in found.values())
+    now = utc_now()
+    return all(user.set_at and written_at < user.set_at <= now for user in found.values())
