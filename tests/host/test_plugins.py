@@ -4,7 +4,9 @@ import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
+from importlib.metadata import Distribution, PathDistribution
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -269,6 +271,33 @@ class TestBrokenPlugin:
         assert stderr.startswith(f"Error: The command `{name}` of broken-plugin 1.0 ")
         assert BROKEN[name][1] in stderr
         assert stderr[:-1].isprintable()
+
+    def test_distribution_of_python_3_15_lists_its_commands(
+        self, plugins: Plugins, run: Run, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """One malformed entry point, for which Python 3.15 refuses all others, harms none of them."""
+        info = plugins.add("mixed", "Bad = no module\nhello = good_module:hello\n", good_module=HELLO)
+
+        class Strict(PathDistribution):
+            @property
+            def entry_points(self) -> NoReturn:
+                raise ValueError("Invalid object reference.")
+
+        class Finder:
+            @staticmethod
+            def find_distributions(_context: object) -> list[Distribution]:
+                return [Strict(info)]
+
+            @staticmethod
+            def find_spec(*_: object) -> None:
+                """Find no module."""
+
+        monkeypatch.setattr(sys, "meta_path", [Finder(), *sys.meta_path])
+
+        assert run("hello", "World") == (0, "Hello World\n", "")
+        code, stdout, stderr = run("Bad")
+        assert (code, stdout) == (1, "")
+        assert stderr.startswith("Error: The command `Bad` of mixed 1.0 can't be loaded: ")
 
     @pytest.mark.parametrize("arguments", [("--help",), ("-h",), ("-x", "--why=1", "z", "--", "-y")])
     @pytest.mark.parametrize(

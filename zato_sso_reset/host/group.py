@@ -23,7 +23,7 @@ _WRITE_ERRORS = {errno.EBADF, errno.EDQUOT, errno.EFBIG, errno.EIO, errno.ENOSPC
 class Plugin(NamedTuple):
     """A command of an installed distribution, not yet loaded."""
 
-    entry_point: EntryPoint
+    value: str
     distribution: Distribution
 
     @property
@@ -110,13 +110,26 @@ class PluginGroup(click.Group):
         seen = set()
         for distribution in distributions():
             with suppress(Exception):  # a damaged distribution must not harm another
-                if entries := distribution.entry_points.select(group=self.entry_point_group):
+                if entries := _entry_points(distribution, self.entry_point_group):
                     name = re.sub("[-_.]+", "-", _metadata_field(distribution, "Name")).lower()
                     if not name or name not in seen:
                         seen.add(name)
-                        for entry in entries:
-                            plugins.setdefault(entry.name, []).append(Plugin(entry, distribution))
+                        for command, value in entries:
+                            plugins.setdefault(command, []).append(Plugin(value, distribution))
         return plugins
+
+
+def _entry_points(distribution: Distribution, group: str) -> list[tuple[str, str]]:
+    """Return names and values; Python 3.15 refuses all of a distribution if one is malformed."""
+    try:
+        return [(entry.name, entry.value) for entry in distribution.entry_points.select(group=group)]
+    except ValueError:
+        from configparser import RawConfigParser
+
+        parser = RawConfigParser(delimiters="=")
+        parser.optionxform = str  # type: ignore[assignment,method-assign]
+        parser.read_string(distribution.read_text("entry_points.txt") or "")
+        return parser.items(group)
 
 
 def _metadata_field(distribution: Distribution, name: str) -> str:
@@ -144,7 +157,7 @@ def _load(name: str, found: Sequence[Plugin]) -> click.Command:
         return _broken(name, f"is offered by {_origins(found, ' and ')}. Uninstall all but one")
     [plugin] = found
     try:
-        command = plugin.entry_point.load()
+        command = EntryPoint(name, plugin.value, "").load()
     except (Exception, SystemExit) as error:  # noqa: BLE001 a plugin may fail in any way
         reason = printable(f"{type(error).__name__}: {error}")
         return _broken(name, f"of {plugin.origin} can't be loaded: {reason}. Reinstall or uninstall it")
