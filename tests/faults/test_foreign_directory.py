@@ -216,6 +216,7 @@ class TestBounds:
                 "sso.conf",
                 "password",
                 **{f"expir{'y' * n}": f"%(expir{'y' * (n + 1)})s" * 2 for n in range(1, 30)},
+                **{f"expir{'y' * 30}": "9"},
             ),
             lambda server: server.edit("sso.conf", "password", reject_list='"""' + "x" * 800_000),
             lambda server: (server.path / ".zato-info").write_text("[" * 60_000),
