@@ -59,3 +59,43 @@ class TestPostgreSQLCertificate:
         assert f"PostgreSQL database `x` at `127.0.0.1:{port}`" in message
         assert problem in message
         assert hint in message
+
+
+@pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+class TestRowLevelSecurity:
+    """A policy that shows a user, but not to a statement that locks it."""
+
+    @pytest.fixture(autouse=True)
+    def _hide(self, server: Server) -> None:
+        """Hide every user from SELECT ... FOR UPDATE, and `MixedCase` from SELECT too."""
+        for each in ("ENABLE", "FORCE"):
+            server.database.run(f"ALTER TABLE zato_sso_user {each} ROW LEVEL SECURITY")
+        condition = "username <> 'MixedCase'"
+        server.database.run(f"CREATE POLICY shown ON zato_sso_user FOR SELECT USING ({condition})")
+
+    def test_hidden_user_may_exist(self, server: Server, refuse: Refuse) -> None:
+        """The message suggests the policies, not the username that was given."""
+        message = refuse(server, 22)
+
+        assert "No such user `user1`." in message
+        assert "Row-level security may hide users" in message
+        assert "Did you mean" not in message
+
+    def test_hidden_user_of_a_list_may_exist(self, server: Server, invoke: Invoke) -> None:
+        """The same in a list."""
+        Path("users").write_text("MixedCase\n")
+
+        done = invoke(*bulk_arguments(server, "--users-from", "users", "--yes"))
+
+        check_refusal(done, 22)
+        assert "`MixedCase` (no such user, or hidden by row-level security)" in done.stderr
+
+    def test_user_hidden_from_changes_may_exist(self, server: Server, invoke: Invoke) -> None:
+        """The list is read without locks, which the policy allows."""
+        Path("users").write_text("user1\n")
+
+        done = invoke(*bulk_arguments(server, "--users-from", "users", "--yes"))
+
+        check_refusal(done, 22)
+        assert "User `user1` no longer exists, or is no longer approved." in done.stderr
+        assert "Row-level security may hide users" in done.stderr
