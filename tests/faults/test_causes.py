@@ -99,3 +99,47 @@ class TestRowLevelSecurity:
         check_refusal(done, 22)
         assert "User `user1` no longer exists, or is no longer approved." in done.stderr
         assert "Row-level security may hide users" in done.stderr
+
+
+class TestResources:
+    """Neither the settings of the database nor a bug are to blame for a lack of threads or memory."""
+
+    MESSAGE = "Error: The system has no thread or memory left for this command."
+
+    @pytest.mark.skipif(os.geteuid() != 0, reason="needs root, to run as another user")
+    def test_no_more_threads(self, open_server: Server) -> None:
+        """The thread that hashes can't be started."""
+
+        def limit() -> None:
+            resource.setrlimit(resource.RLIMIT_NPROC, (1, 1))
+
+        process = processes.start([*AS_NOBODY, *RESET, open_server.path, "user1"], preexec_fn=limit)
+        stdout, stderr = process.communicate(timeout=60)
+
+        assert process.returncode == 69, stderr
+        assert stderr.startswith(self.MESSAGE)
+        assert one_line(stderr)
+        assert_old(open_server, stdout)
+
+    @pytest.mark.parametrize("server", ["postgresql", "mysql"], indirect=True)
+    @pytest.mark.parametrize(
+        "error",
+        [
+            RuntimeError("can't start new thread"),
+            MemoryError(),
+            ImportError("x.so: failed to map segment from shared object"),
+            OSError(12, "Cannot allocate memory"),
+        ],
+        ids=repr,
+    )
+    def test_connection_without_resources(
+        self, server: Server, refuse: Refuse, monkeypatch: pytest.MonkeyPatch, error: Exception
+    ) -> None:
+        """The errors of Python are those that were seen under limits of threads and memory."""
+
+        def fail(_: object) -> None:
+            raise error
+
+        monkeypatch.setattr("zato_sso_reset.database.watchdog.Timer.start", fail)
+
+        assert refuse(server, 69).startswith(self.MESSAGE)
