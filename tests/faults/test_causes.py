@@ -143,3 +143,35 @@ class TestResources:
         monkeypatch.setattr("zato_sso_reset.database.watchdog.Timer.start", fail)
 
         assert refuse(server, 69).startswith(self.MESSAGE)
+
+
+class TestOutputFile:
+    """An output file that SQLite would read and remove."""
+
+    @pytest.mark.parametrize("end", ["-wal", "-journal", "-shm"])
+    @pytest.mark.parametrize("command", [RESET, (*BULK_RESET, "--all", "--yes")])
+    def test_file_of_the_database_is_refused(
+        self, sqlite_server: Server, invoke: Invoke, command: tuple[str, ...], end: str
+    ) -> None:
+        """No file is left behind; a link leads to the same folder."""
+        Path("link").symlink_to(sqlite_server.path)
+        output = f"link/zato.db{end}"
+        names = ("user1",) if command == RESET else ()
+
+        done = invoke(*command, "--output-file", output, sqlite_server.path, *names)
+
+        check_refusal(done, 73)
+        assert f"`{output}` belongs to the server's SQLite database." in done.stderr
+        assert_old(sqlite_server)
+        assert not Path(output).exists()
+
+    def test_database_is_not_resumed(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """The database itself exists, as does the file of an interrupted run."""
+        output = sqlite_server.database.name
+        before = Path(output).read_bytes()
+
+        done = invoke(*bulk_arguments(sqlite_server, "--all", "--yes", "--resume", output=output))
+
+        check_refusal(done, 73)
+        assert "belongs to the server's SQLite database." in done.stderr
+        assert Path(output).read_bytes() == before
