@@ -17,6 +17,7 @@ EXIT_CODES = {
     "NotAServerError": 23,
     "DatabaseError": 16,
     "DatabaseUnavailableError": 69,
+    "ExhaustedError": 69,
     "FileNotMadeError": 73,
     "OutputError": 74,
     "DatabaseBusyError": 75,

@@ -52,6 +52,10 @@ class DatabaseUnavailableError(DatabaseError, exit_code=69):
     """The database can't be reached, lacks the tables, or does not keep what is written to it."""
 
 
+class ExhaustedError(ZatoError, exit_code=69):
+    """The system has no thread or memory left."""
+
+
 class FileNotMadeError(ZatoError, exit_code=73):
     """A requested file already exists or can't be created."""
 
@@ -86,6 +90,12 @@ class ConfigError(ZatoError, exit_code=78):
 
 class CommitRefusedError(ZatoError, exit_code=79):
     """The database refused the commit after the delivery: the old password stays."""
+
+
+def is_exhaustion(error: BaseException) -> bool:
+    """Return whether an exception of Python means that threads or memory have run out."""
+    phrases = ("can't start new thread", "failed to map segment", "Cannot allocate memory")
+    return isinstance(error, MemoryError) or any(phrase in str(error) for phrase in phrases)
 
 
 def raise_without_context(error: Exception) -> NoReturn:

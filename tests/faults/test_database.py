@@ -14,12 +14,13 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ZATO
-from tests.faults.conftest import RESET, Invoke, assert_new, assert_old, check_refusal, one_line
+from tests.faults.conftest import RESET, Invoke, Refuse, assert_new, assert_old, check_refusal, one_line
 from tests.support import databases, processes
 from tests.support.bulk import APPROVED, bulk_arguments, records
 from tests.support.databases import Database, run
 from tests.support.processes import AS_NOBODY
 from tests.support.servers import OLD, Server, quick_server
+from tests.support.tls import make_certificate
 
 
 def start(server: Server, *program: str, **options: object) -> "subprocess.Popen[str]":
@@ -275,10 +276,12 @@ def own_mariadb() -> Iterator[Database]:
         f"--socket={base}/socket",
         f"--pid-file={base}/pid",
     ]
+    certificate, key = make_certificate(base)
+    tls = [f"--ssl-cert={certificate}", f"--ssl-key={key}"]
     log = (base / "log").open("w")
     install = ["mariadb-install-db", *common, "--auth-root-authentication-method=normal"]
     subprocess.run(install, check=True, stdout=log, stderr=log)
-    mariadbd = ["mariadbd", *common, *address, "--sql-mode=", "--skip-name-resolve", "--log-bin=binlog"]
+    mariadbd = ["mariadbd", *common, *address, *tls, "--sql-mode=", "--skip-name-resolve", "--log-bin=binlog"]
     process = subprocess.Popen(mariadbd, stdout=log, stderr=log)
     admin = Database("mysql", "mysql", "127.0.0.1", port)
     for _ in range(200):
@@ -310,6 +313,25 @@ class TestOwnMariaDB:
         server.database.run("SET GLOBAL read_only = 0", admin=True)
 
         assert "1290" in refused(server, 77, process)
+
+    def test_certificate_is_not_trusted(self, server: Server, refuse: Refuse, tmp_path: Path) -> None:
+        """The server can be reached, but its certificate is not one of this machine's."""
+        database = server.database
+        url = f"mysql://{database.user}:z%40to%2Fp%3Aw@127.0.0.1:{database.port}/{database.name}"
+        server.override(f'[sql]\nurl = "{url}?ssl_ca={make_certificate(tmp_path)[0]}"\n')
+
+        assert "has a certificate that can't be trusted" in refuse(server, 69)
+
+    def test_client_certificate_is_required(self, server: Server) -> None:
+        """The server's error is that of a wrong password."""
+        user = f"{server.database.user}@127.0.0.1"
+        server.database.run(f"ALTER USER {user} REQUIRE X509", admin=True)
+        process = start(server)
+        process.wait(60)
+        server.database.run(f"ALTER USER {user} REQUIRE NONE", admin=True)
+
+        message = refused(server, 77, process)
+        assert "refuses the user or password, or requires a client certificate (1045)" in message
 
     def test_stored_value_is_truncated(self, server: Server) -> None:
         """Row 22: a column that is too short, with a `sql_mode` that truncates without an error."""

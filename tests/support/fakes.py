@@ -98,6 +98,10 @@ class FakeUserRepository:
         ids = set(user_ids)
         return {user.id: user.password for user in self.database.users if user.id in ids}
 
+    def hint_at_policies(self) -> str:
+        """Return no hint: no row-level security hides users."""
+        return ""
+
     def commit(self) -> None:
         """End with the database's `outcome`."""
         self.database.record("commit")

@@ -10,7 +10,7 @@ from typing import Any
 import click
 
 from zato_sso_reset.cli.process import prepare_process
-from zato_sso_reset.errors import ZatoError
+from zato_sso_reset.errors import ExhaustedError, ZatoError, is_exhaustion
 from zato_sso_reset.host.messages import ERRORS_AS_JSON, HintedUsageError, print_line
 from zato_sso_reset.signals import immediate_interrupts
 from zato_sso_reset.text import printable
@@ -20,9 +20,9 @@ class Command(click.Command):
     """A command that lists its options as the stock command's page does, and never shows a traceback."""
 
     def __init__(self, *args: Any, exit_codes: Sequence[int], **attrs: Any) -> None:
-        """Create a command; `exit_codes` are those of its man page, besides 0, 2 and 16."""
+        """Create a command; `exit_codes` are those of its man page, besides 0, 2, 16 and 69."""
         super().__init__(*args, **attrs)
-        self.exit_codes = {0, 2, 16, *exit_codes}
+        self.exit_codes = {0, 2, 16, 69, *exit_codes}
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Return every option, instead of `[OPTIONS]`."""
@@ -72,8 +72,8 @@ class Command(click.Command):
         except (ZatoError, click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:  # noqa: BLE001 the last resort
-            bug = _describe_bug(error, verbose=ctx.params.get("verbose", False))
-        raise bug
+            failure = _describe(error, verbose=ctx.params.get("verbose", False))
+        raise failure
 
 
 class AuditedCommand(Command):
@@ -100,10 +100,13 @@ def _requests_json(args: Sequence[str]) -> bool:
     return "--output=json" in options or ("--output", "json") in pairwise(options)
 
 
-def _describe_bug(error: Exception, *, verbose: bool) -> ZatoError:
+def _describe(error: Exception, *, verbose: bool) -> ZatoError:
     """Return where a bug occurred, but not the exception's message, which may hold a secret."""
     import traceback
 
+    if is_exhaustion(error):
+        message = "The system has no thread or memory left for this command."
+        return ExhaustedError(message, "Try again later, or raise the limits (`ulimit -a`).")
     frames = traceback.extract_tb(error.__traceback__)
     if verbose:
         for frame in frames:

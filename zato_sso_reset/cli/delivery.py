@@ -14,6 +14,7 @@ import click
 
 from zato_sso_reset.errors import FileNotMadeError, OutputError
 from zato_sso_reset.files import create_private_file, sync_folder, write_all
+from zato_sso_reset.server.database import DatabaseConfig
 from zato_sso_reset.signals import time_limit
 from zato_sso_reset.text import quoted
 
@@ -119,6 +120,15 @@ class OutputFile:
 
     def warn_of_readers(self) -> None:
         """Do nothing: only the owner can read the file."""
+
+
+def check_not_database(path: Path, database: DatabaseConfig) -> None:
+    """Raise FileNotMadeError if SQLite would use a file of this name itself, and remove it."""
+    own = os.path.realpath(database.database)
+    files = [own, f"{own}-journal", f"{own}-wal", f"{own}-shm"]
+    if database.backend == "sqlite" and os.path.realpath(path) in files:
+        message = f"{quoted(path)} belongs to the server's SQLite database."
+        raise FileNotMadeError(message, "Use another --output-file.")
 
 
 def warn_of_readers(fd: int) -> None:

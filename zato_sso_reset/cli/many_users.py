@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any, BinaryIO
 import click
 
 from zato_sso_reset.audit.trail import Trail
-from zato_sso_reset.cli.delivery import Delivery, Stdout
+from zato_sso_reset.cli.delivery import Delivery, Stdout, check_not_database
 from zato_sso_reset.cli.json_lines import JsonLinesFile, check_new
 from zato_sso_reset.cli.progress import progress_bar
 from zato_sso_reset.cli.report import NOTICE, execution_log
@@ -122,6 +122,8 @@ def reset_passwords(request: BulkRequest, trail: Trail) -> None:
         if not (request.resume or stdout):
             check_new(request.output_file)
         server = request.read_server(trail)
+        if not stdout:
+            check_not_database(request.output_file, server.database)
         from zato_sso_reset.database.engine import Database
         from zato_sso_reset.services.bulk_reset import reset_user_passwords
         from zato_sso_reset.services.resume import Delivered, without_void_lines

@@ -9,7 +9,7 @@ from pathlib import Path
 from types import MappingProxyType
 
 from zato_sso_reset.audit.trail import Trail
-from zato_sso_reset.cli.delivery import Delivery, OutputFile, Stdout
+from zato_sso_reset.cli.delivery import Delivery, OutputFile, Stdout, check_not_database
 from zato_sso_reset.cli.report import NOTICE, execution_log, store_arguments
 from zato_sso_reset.cli.request import Request
 from zato_sso_reset.domain.access import describe
@@ -49,6 +49,8 @@ def set_password(
         if request.store_config:
             store_arguments(f"sso_{verb}_user_password", {**_given(request), **to_store}, now=now)
         server = request.read_server(trail)
+        if request.output_file:
+            check_not_database(request.output_file, server.database)
         try:
             outcome = reset_user_password(
                 server,

@@ -21,6 +21,7 @@ from zato_sso_reset.errors import (
     ConfigError,
     DatabaseDeniedError,
     DatabaseUnavailableError,
+    is_exhaustion,
     raise_without_context,
 )
 from zato_sso_reset.files import as_owner
@@ -112,7 +113,9 @@ class Database:
             yield
         except DBAPIError:
             raise
-        except Exception as error:  # noqa: BLE001 UnicodeError, TypeError, FileNotFoundError, ArgumentError...
+        except Exception as error:  # UnicodeError, TypeError, FileNotFoundError, ArgumentError...
+            if is_exhaustion(error):
+                raise
             problem = type(error).__name__
         else:
             return

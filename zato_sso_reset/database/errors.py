@@ -16,6 +16,11 @@ _Meaning = tuple[type[DatabaseError], str, str]
 _BUSY = DatabaseBusyError, "is locked by another process", "Try again."
 _DENIED = DatabaseDeniedError, "may not be changed by this user", "Grant the privilege, or use another user."
 _LOGIN = DatabaseDeniedError, "refuses the user or password", "Correct the server's configuration."
+_LOGIN_OR_TLS = (
+    DatabaseDeniedError,
+    "refuses the user or password, or requires a client certificate",
+    ("Correct the server's configuration. ssl_cert and ssl_key in [sql] url name a client certificate."),
+)
 _UNREACHABLE = DatabaseUnavailableError, "can't be reached", "Check that it runs, and its address."
 _NOT_FOUND = DatabaseUnavailableError, "does not exist", "Correct its name in the server's configuration."
 _NO_TABLE = DatabaseUnavailableError, "has no zato_sso_user table like Zato's", "Is it the right database?"
@@ -23,6 +28,16 @@ _NOT_SQLITE = DatabaseUnavailableError, "is damaged or not a SQLite file", "Corr
 _DISK = DatabaseUnavailableError, "can't be written to: the disk is full or fails", "Free some space."
 _ENDLESS = DatabaseUnavailableError, "takes too long", "Look for views and triggers on the zato_sso_ tables."
 _NO_TLS = DatabaseUnavailableError, "does not offer the TLS that [sql] url requires", "Enable TLS there."
+_NO_ROOT = (
+    DatabaseUnavailableError,
+    "can't be verified: its root certificate is missing",
+    ("Correct sslrootcert in [sql] url; `system` uses this machine's certificates."),
+)
+_UNTRUSTED = (
+    DatabaseUnavailableError,
+    "has a certificate that can't be trusted",
+    ("Correct the host, or the root certificate: sslrootcert (PostgreSQL) or ssl_ca (MySQL) in [sql] url."),
+)
 _OTHER = DatabaseUnavailableError, "can't be used", "Look into the database's own log."
 
 _MEANINGS: Mapping[_Meaning, Sequence[object]] = {
@@ -30,8 +45,10 @@ _MEANINGS: Mapping[_Meaning, Sequence[object]] = {
     _BUSY: ("40001", "40P01", "55P03", 1205, 1213),
     # read-only transaction, no privilege; privilege on table, column; read-only server, transaction, mode
     _DENIED: ("25006", "42501", 1142, 1143, 1290, 1792, 1836),
-    # MySQL: no right to the database, wrong user or password, wrong authentication plugin
-    _LOGIN: (1044, 1045, 1698),
+    # MySQL: no right to the database, wrong authentication plugin
+    _LOGIN: (1044, 1698),
+    _LOGIN_OR_TLS: (1045,),  # MySQL does not say which
+    _NO_TLS: (2026,),
     _NOT_FOUND: (1049,),
     # table, column
     _NO_TABLE: ("42P01", "42703", 1146, 1054),
@@ -57,7 +74,10 @@ _PHRASES: dict[str, _Meaning] = {
     "database disk image is malformed": _NOT_SQLITE,
     "disk I/O error": _DISK,
     "database or disk is full": _DISK,
-    # PostgreSQL before a session exists: errors without SQLSTATE
+    # PostgreSQL before a session exists: errors without SQLSTATE; for MySQL, details of 2003
+    "certificate verify failed": _UNTRUSTED,
+    "does not match host name": _UNTRUSTED,
+    "root certificate file": _NO_ROOT,
     "authentication failed": _LOGIN,
     'role "': _LOGIN,
     "server does not support SSL": _NO_TLS,
@@ -73,8 +93,9 @@ def translate(error: SQLAlchemyError, name: str) -> DatabaseError:
     """Return the error for the database `name`, without any of the driver's own text."""
     original = error.orig if isinstance(error, DBAPIError) else error
     code = _code(original)
-    phrases = (_PHRASES[phrase] for phrase in _PHRASES if code is None and phrase in str(original))
-    kind, problem, hint = _CODES.get(code) or next(phrases, _OTHER)
+    vague = code in (None, 2003)
+    phrases = (_PHRASES[phrase] for phrase in _PHRASES if vague and phrase in str(original))
+    kind, problem, hint = next(phrases, None) or _CODES.get(code, _OTHER)
     return kind(f"{name} {problem} ({code or type(original).__name__}).", hint)
 
 

@@ -5,7 +5,7 @@ from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, collate, func, select, update
+from sqlalchemy import Connection, Row, Select, bindparam, collate, func, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from zato_sso_reset.database.access import AccessRepository
@@ -105,6 +105,8 @@ class UserRepository:
 
         Candidates differ in case alone, end alike, or are neighbours in the order of the index.
         """
+        if hint := self.hint_at_policies():
+            return hint
         name = users.c.username
         local_part = username.partition("@")[0]  # many users may share the domain of an email address
         near: dict[str, str] = {}
@@ -122,6 +124,13 @@ class UserRepository:
         if wanted in near:
             near = {wanted: near[wanted]}
         return did_you_mean(wanted, near) or "Check the name; its case matters."
+
+    def hint_at_policies(self) -> str:
+        """Return a hint if PostgreSQL's row-level security may hide users, or else an empty text."""
+        is_active = "SELECT row_security_active('zato_sso_user')"
+        if self._connection.dialect.name == "postgresql" and self._connection.scalar(text(is_active)):
+            return "Row-level security may hide users: look at the policies of zato_sso_user."
+        return ""
 
     def commit(self) -> None:
         """Commit the unit of work; any exception leaves open whether the database committed it."""

@@ -72,7 +72,7 @@ def reset_user_passwords(
                 missing = [name for name in made if name not in approved]
                 if missing and not skip_missing:
                     message = f"User {quoted(missing[0])} no longer exists, or is no longer approved."
-                    raise UserNotFoundError(message)
+                    raise UserNotFoundError(message, users.hint_at_policies())
                 set_at = utc_now()
                 expires_at = _unlike(expiry_policy.expires_at(set_at), earlier)
                 earlier = [iso_utc(expires_at)]

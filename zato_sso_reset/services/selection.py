@@ -54,11 +54,13 @@ def select_listed(
         page = names[start : start + PAGE]
         with open_users(database) as users:
             found = users.find(page, lock=False)
+            may_hide = len(found) < len(page) and users.hint_at_policies()
+        missing = "no such user, or hidden by row-level security" if may_hide else "no such user"
         selected = []
         for name in page:
             user = found.get(name)
             if user is None:
-                selection.problems.append((name, "no such user"))
+                selection.problems.append((name, missing))
             elif not user.is_approved:
                 status = printable(user.approval_status, 40)
                 selection.problems.append((name, f"not approved, but {status}"))

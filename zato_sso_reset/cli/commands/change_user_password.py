@@ -36,7 +36,7 @@ class _DiscreetCommand(AuditedCommand):
 
 
 @click.command(
-    "change-user-password", cls=_DiscreetCommand, exit_codes=(1, 21, 22, 23, 69, 73, 74, 75, 76, 77, 78, 79)
+    "change-user-password", cls=_DiscreetCommand, exit_codes=(1, 21, 22, 23, 73, 74, 75, 76, 77, 78, 79)
 )
 @options.single_user("text", "json")
 @click.option("--password-stdin", is_flag=True, help="Read the password from stdin, as a single line.")

@@ -12,7 +12,7 @@ from zato_sso_reset.cli.command import Command
 from zato_sso_reset.cli.completion import complete_username
 
 
-@click.command("password-status", cls=Command, exit_codes=(22, 23, 69, 73, 74, 75, 77, 78))
+@click.command("password-status", cls=Command, exit_codes=(22, 23, 73, 74, 75, 77, 78))
 @options.path_argument
 @click.argument("username", type=options.username_type, required=False, shell_complete=complete_username)
 @click.option(

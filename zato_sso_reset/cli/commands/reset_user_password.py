@@ -11,9 +11,7 @@ if TYPE_CHECKING:
     from zato_sso_reset.audit.trail import Trail
 
 
-@click.command(
-    "reset-user-password", cls=AuditedCommand, exit_codes=(21, 22, 23, 69, 73, 74, 75, 76, 77, 78, 79)
-)
+@click.command("reset-user-password", cls=AuditedCommand, exit_codes=(21, 22, 23, 73, 74, 75, 76, 77, 78, 79))
 @options.single_user("text", "json", "password")
 @click.pass_obj
 def reset_user_password(trail: "Trail", /, **given: Any) -> None:

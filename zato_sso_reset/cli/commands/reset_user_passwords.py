@@ -15,7 +15,7 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    "reset-user-passwords", cls=AuditedCommand, exit_codes=(1, 21, 22, 23, 69, 73, 74, 75, 76, 77, 78, 79)
+    "reset-user-passwords", cls=AuditedCommand, exit_codes=(1, 21, 22, 23, 73, 74, 75, 76, 77, 78, 79)
 )
 @options.path_argument
 @click.option(
