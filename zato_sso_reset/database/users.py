@@ -14,7 +14,7 @@ from zato_sso_reset.database.errors import is_not_encodable
 from zato_sso_reset.database.schema import check_transactions
 from zato_sso_reset.database.tables import users
 from zato_sso_reset.domain.access import AccessChanges
-from zato_sso_reset.domain.users import APPROVED, NewPassword, User
+from zato_sso_reset.domain.users import APPROVED, UNREADABLE, NewPassword, User
 from zato_sso_reset.errors import DatabaseUnavailableError, UserNotFoundError
 from zato_sso_reset.text import did_you_mean, quoted
 
@@ -119,7 +119,7 @@ class UserRepository:
             select(name).where(name > username).order_by(name),
         ):
             rows = self._rows(query.limit(CANDIDATES), [username]) or []
-            near |= {found.lower(): found for (found,) in rows}
+            near |= {found.lower(): found for (found,) in rows if UNREADABLE not in found}
         wanted = username.lower()
         if wanted in near:
             near = {wanted: near[wanted]}
