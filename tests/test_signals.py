@@ -2,11 +2,12 @@
 
 import os
 import signal
+import threading
 import time
 
 import pytest
 
-from zato_sso_reset.signals import deferred_signals, keyboard_interrupts, time_limit
+from zato_sso_reset.signals import call_in_time, deferred_signals, keyboard_interrupts, time_limit
 
 
 class TestKeyboardInterrupts:
@@ -48,6 +49,23 @@ def test_time_limit_unblocks_its_signal() -> None:
         mask = signal.pthread_sigmask(signal.SIG_UNBLOCK, {signal.SIGALRM})
 
     assert signal.SIGALRM in mask
+
+
+class TestCallInTime:
+    """`call_in_time`."""
+
+    def test_result_or_exception_is_the_functions(self) -> None:
+        """They are the same as in a plain call."""
+        assert call_in_time(lambda: 1, 10) == 1
+        with pytest.raises(ZeroDivisionError):
+            call_in_time(lambda: 1 / 0, 10)
+
+    def test_late_function_is_a_timeout(self) -> None:
+        """No signal could interrupt this wait."""
+        late = threading.Event()
+        with pytest.raises(TimeoutError, match="timed out"):
+            call_in_time(late.wait, 0.05)
+        late.set()
 
 
 def test_deferred_signals_are_counted_and_handlers_restored() -> None:

@@ -3,9 +3,12 @@
 import errno
 import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
-from typing import NoReturn
+from threading import Thread
+from typing import NoReturn, TypeVar
+
+_Result = TypeVar("_Result")
 
 _TERMINATING = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
@@ -26,6 +29,29 @@ def time_limit(seconds: float) -> Iterator[None]:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.pthread_sigmask(signal.SIG_SETMASK, mask)
         signal.signal(signal.SIGALRM, before)
+
+
+def call_in_time(function: Callable[[], _Result], seconds: float) -> _Result:
+    """Return the result of `function`, or raise TimeoutError after `seconds`; for waits that no signal ends.
+
+    A function that is late goes on in its thread, which does not keep the process from ending.
+    """
+    from concurrent.futures import Future
+    from concurrent.futures import TimeoutError as FutureTimeoutError  # before Python 3.11, another class
+
+    future: Future[_Result] = Future()
+
+    def work() -> None:
+        try:
+            future.set_result(function())
+        except BaseException as error:  # noqa: BLE001 the caller gets it
+            future.set_exception(error)
+
+    Thread(target=work, daemon=True).start()
+    try:
+        return future.result(seconds)
+    except FutureTimeoutError:
+        raise TimeoutError(errno.ETIMEDOUT, os.strerror(errno.ETIMEDOUT)) from None
 
 
 def ignore_signals() -> None:

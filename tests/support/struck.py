@@ -2,7 +2,8 @@
 
 The points are `after-update` (the row is changed), `after-line` (the line is written, not committed) and
 `after-commit` (the database has answered). TIME is the occurrence of the point that counts, 1 by default.
-`HURRIED=1` shortens the time limit of a connection. `BATCH` is the number of users in a batch.
+`HURRIED=1` shortens the time limits of a connection and of the lookup of a syslog host. `BATCH` is the number
+of users in a batch.
 """
 
 import itertools
@@ -12,6 +13,7 @@ from collections.abc import Callable
 from typing import Any
 
 from zato_sso_reset import __main__
+from zato_sso_reset.audit import syslog
 from zato_sso_reset.cli.delivery import OutputFile, Stdout
 from zato_sso_reset.cli.json_lines import JsonLinesFile
 from zato_sso_reset.database import watchdog
@@ -42,7 +44,7 @@ if __name__ == "__main__":
     for service in (reset, bulk_reset):
         service.commit = followed_by("after-commit", service.commit)  # type: ignore[attr-defined]
     if os.environ.get("HURRIED"):
-        watchdog.TRANSACTION_TIMEOUT = 2
+        watchdog.TRANSACTION_TIMEOUT = syslog.LOOKUP_TIMEOUT = 2
     if batch := int(os.environ.get("BATCH") or "0"):
         bulk_reset.BATCH, bulk_reset.AHEAD = batch, 2 * batch
     __main__.main()

@@ -5,12 +5,14 @@ import re
 import socket
 import sys
 from collections.abc import Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any, NoReturn
 
 from zato_sso_reset.domain.settings import Setting
 from zato_sso_reset.errors import ConfigError
 from zato_sso_reset.server.settings import override_settings
+from zato_sso_reset.signals import call_in_time
 from zato_sso_reset.text import printable
 
 LOCAL = "/var/run/syslog" if sys.platform == "darwin" else "/dev/log"
@@ -18,6 +20,7 @@ LOCAL = "/var/run/syslog" if sys.platform == "darwin" else "/dev/log"
 
 PORT = 514  # UDP, from RFC 5426
 TIMEOUT = 2  # seconds that syslog has to accept a line
+LOOKUP_TIMEOUT = 10  # seconds for the lookup of its host; a resolver waits 5 for the first name server
 
 NOTICE, WARNING, CRITICAL = 5, 4, 2
 """Severities."""
@@ -52,8 +55,8 @@ class Syslog:
         if isinstance(address, tuple):
             host, port = address
             # Bytes bypass the IDNA codec, whose errors are not OSErrors.
-            found = socket.getaddrinfo(host.encode(), port, type=socket.SOCK_DGRAM)
-            self._family, *_, self._address = found[0]
+            look_up = partial(socket.getaddrinfo, host.encode(), port, type=socket.SOCK_DGRAM)
+            self._family, *_, self._address = call_in_time(look_up, LOOKUP_TIMEOUT)[0]
 
     def send(self, severity: int, text: str) -> None:
         """Send a line on a new socket, because syslog may be restarted between two lines.

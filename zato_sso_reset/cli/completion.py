@@ -5,12 +5,12 @@ import re
 from collections.abc import Callable
 from contextlib import redirect_stderr, suppress
 from pathlib import Path
-from threading import Thread
 
 import click
 from click.shell_completion import CompletionItem
 
 from zato_sso_reset.cli.process import prepare_process
+from zato_sso_reset.signals import call_in_time
 
 TIME_LIMIT = 2  # seconds after which nothing is completed
 
@@ -30,18 +30,10 @@ def complete_username(ctx: click.Context, _param: click.Parameter, incomplete: s
 
 
 def _in_time(find: Callable[[], list[str]]) -> list[CompletionItem]:
-    """Return the results of `find`, or nothing if it fails or hangs; its thread ends with the process."""
-    found: list[str] = []
-
-    def work() -> None:
-        with suppress(Exception):
-            found.extend(find())
-
-    thread = Thread(target=work, daemon=True)
-    with redirect_stderr(None):
-        thread.start()
-        thread.join(TIME_LIMIT)
-    return [CompletionItem(each) for each in found]
+    """Return the results of `find`, or nothing if it fails or hangs."""
+    with redirect_stderr(None), suppress(Exception):
+        return [CompletionItem(each) for each in call_in_time(find, TIME_LIMIT)]
+    return []
 
 
 def _folders(incomplete: str) -> list[str]:

@@ -2,18 +2,18 @@
 
 import importlib.util
 import os
-import socket
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 from sqlalchemy import Connection, Engine, NullPool, create_engine, event
-from sqlalchemy.engine import URL, Dialect
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.pool import ConnectionPoolEntry
 
+from zato_sso_reset.database.connect import CONNECT_TIMEOUT, connect_mysql, connect_postgresql
 from zato_sso_reset.database.errors import translate
 from zato_sso_reset.database.on_connect import ON_CONNECT
 from zato_sso_reset.database.watchdog import Watchdog
@@ -28,7 +28,6 @@ from zato_sso_reset.files import as_owner
 from zato_sso_reset.server.database import DatabaseConfig
 from zato_sso_reset.text import quoted
 
-CONNECT_TIMEOUT = 5  # seconds until a connection is established
 LOCK_TIMEOUT = 5  # seconds to wait for another process's lock
 ANSWER_TIMEOUT = 10  # seconds to wait for any answer of a MySQL server
 NO_FILE = "/dev/null/none"  # never exists: an empty name would mean the file in the home directory
@@ -136,8 +135,9 @@ def _server_url(config: DatabaseConfig) -> URL:
     if importlib.util.find_spec(module) is None:
         message = f"The driver for {product} is not installed."
         raise DatabaseUnavailableError(message, f"Reinstall this program with the extra `{extra}`.")
-    # Without it, libpq would send the certificate in the home directory.
-    defaults = {"sslcert": [NO_FILE]} if config.backend == "postgresql" else {}
+    # Otherwise, libpq would send the certificate in the home directory, and ask Kerberos for encryption.
+    libpq = {"sslcert": [NO_FILE], "gssencmode": ["disable"]}
+    defaults = libpq if config.backend == "postgresql" else {}
     options = {**defaults, **config.options}
     # SQLAlchemy passes a sequence on as it is, and few options can be one.
     query = {name: each[0] if len(each) == 1 else tuple(each) for name, each in options.items()}
@@ -160,50 +160,15 @@ def _create_engine(url: URL) -> Engine:
 
     for prepare in ON_CONNECT[backend]:
         event.listen(engine, "connect", prepare)
-    if backend == "mysql":
-        event.listen(engine, "do_connect", _connect_mysql)
-    if backend == "postgresql":
-        # Before SQLAlchemy's own listener, which queries the server.
-        event.listen(engine, "connect", _watch, insert=True)
     if backend != "sqlite":
         event.listen(engine, "close", _stop_watching)
+    if backend == "mysql":
+        event.listen(engine, "do_connect", connect_mysql)
+    if backend == "postgresql":
+        event.listen(engine, "do_connect", connect_postgresql)
+        # Before SQLAlchemy's own listener, which queries the server.
+        event.listen(engine, "connect", _watch, insert=True)
     return engine
-
-
-def _connect_mysql(
-    dialect: Dialect, record: ConnectionPoolEntry, args: list[Any], options: dict[str, Any]
-) -> Any:
-    """Open the socket for PyMySQL, which has no public name for it."""
-    driver: Any = dialect.loaded_dbapi
-    mysql = driver.connect(*args, **options)
-    try:
-        connection = _open_socket(options)
-    except OSError as error:
-        raise driver.OperationalError(2003, error.strerror) from None
-    watchdog = record.info["watchdog"] = Watchdog(connection.fileno())
-    try:
-        mysql.connect(connection)
-    except BaseException:
-        watchdog.stop()
-        raise
-    return mysql
-
-
-def _open_socket(options: Mapping[str, Any]) -> socket.socket:
-    path = options.get("unix_socket")
-    if not path:
-        address = options.get("host") or "localhost", options.get("port") or 3306
-        connection = socket.create_connection(address, CONNECT_TIMEOUT)
-        connection.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
-        return connection
-    connection = socket.socket(socket.AF_UNIX)
-    try:
-        connection.settimeout(CONNECT_TIMEOUT)
-        connection.connect(path)
-    except OSError:
-        connection.close()
-        raise
-    return connection
 
 
 def _watch(connection: Any, record: ConnectionPoolEntry) -> None:
