@@ -2,12 +2,19 @@
 
 import os
 import signal
+import subprocess
 import threading
 import time
 
 import pytest
 
-from zato_sso_reset.signals import call_in_time, deferred_signals, keyboard_interrupts, time_limit
+from zato_sso_reset.signals import (
+    call_in_time,
+    deferred_signals,
+    ended_together,
+    keyboard_interrupts,
+    time_limit,
+)
 
 
 class TestKeyboardInterrupts:
@@ -78,3 +85,39 @@ def test_deferred_signals_are_counted_and_handlers_restored() -> None:
     assert received == [signal.SIGTERM, signal.SIGINT]
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
     assert signal.getsignal(signal.SIGINT) is signal.default_int_handler
+
+
+@pytest.mark.parametrize("is_early", [True, False])
+def test_signal_ends_a_group_and_then_this_process(
+    monkeypatch: pytest.MonkeyPatch, *, is_early: bool
+) -> None:
+    """A signal that comes before the group is known is not lost."""
+    send, raised = signal.raise_signal, list[int]()
+    monkeypatch.setattr(signal, "raise_signal", raised.append)
+    with (
+        subprocess.Popen(["sleep", "60"], start_new_session=True) as process,
+        ended_together() as end_together_with,
+    ):
+        for is_signal in (is_early, not is_early):
+            assert raised == []
+            send(signal.SIGTERM) if is_signal else end_together_with(process.pid)
+
+    assert process.returncode == -signal.SIGKILL
+    assert raised == [signal.SIGTERM]
+    assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
+
+
+def test_deferred_signal_ends_no_group() -> None:
+    """It is received when the block ends; an ignored one never is."""
+    signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    with (
+        subprocess.Popen(["cat"], stdin=subprocess.PIPE, start_new_session=True) as process,
+        deferred_signals() as received,
+        ended_together() as end_together_with,
+    ):
+        end_together_with(process.pid)
+        for number in (signal.SIGTERM, signal.SIGHUP):
+            signal.raise_signal(number)
+
+    assert process.returncode == 0
+    assert received == [signal.SIGTERM]

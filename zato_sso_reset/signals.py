@@ -4,7 +4,7 @@ import errno
 import os
 import signal
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from threading import Thread
 from typing import NoReturn, TypeVar
 
@@ -100,3 +100,40 @@ def deferred_signals() -> Iterator[Sequence[int]]:
     finally:
         for number, handler in before.items():
             signal.signal(number, handler)
+
+
+@contextmanager
+def ended_together() -> Iterator[Callable[[int], None]]:
+    """Yield a function that takes a process group, which a signal that ends this process kills first.
+
+    A signal that comes before the group is known waits for it. One that is deferred or ignored kills nothing.
+    """
+    groups: list[int] = []
+    received: list[int] = []
+
+    def end(number: int, _: object = None) -> None:
+        received.append(number)
+        if groups:
+            kill_group(groups[0])
+            signal.signal(number, signal.SIG_DFL)
+            signal.raise_signal(number)
+
+    def watch(group: int) -> None:
+        groups.append(group)
+        if received:
+            end(received[0])
+
+    ending = [number for number in _TERMINATING if signal.getsignal(number) is signal.SIG_DFL]
+    for number in ending:
+        signal.signal(number, end)
+    try:
+        yield watch
+    finally:
+        for number in ending:
+            signal.signal(number, signal.SIG_DFL)
+
+
+def kill_group(group: int) -> None:
+    """Kill a process group, as far as there is one and its processes may be killed."""
+    with suppress(ProcessLookupError, PermissionError):
+        os.killpg(group, signal.SIGKILL)

@@ -1,5 +1,6 @@
 """Fixtures for fault tests: interrupted processes, and checks of the account afterwards."""
 
+import itertools
 import os
 import shutil
 import signal
@@ -23,8 +24,8 @@ from tests.support.databases import Database, run
 from tests.support.processes import STRUCK, environment
 from tests.support.proxy import Proxy
 from tests.support.servers import LINE, OLD, Server, quick_server
-from zato_sso_reset.cli.delivery import OutputFile, Stdout
-from zato_sso_reset.cli.json_lines import JsonLinesFile
+from zato_sso_reset.services import bulk_reset, reset
+from zato_sso_reset.services.commit import commit
 
 RESET = ("sso", "reset-user-password")
 
@@ -144,15 +145,15 @@ def after_line(monkeypatch: pytest.MonkeyPatch) -> AfterLine:
     """Return a function that arranges a fault between a line, the first by default, and its commit."""
 
     def arrange(fault: Callable[[], object], number: int = 1) -> None:
-        deliveries = iter(range(1, 100))
-        for delivery in (Stdout, OutputFile, JsonLinesFile):
+        numbers = itertools.count(1)
 
-            def write_line(*args: Any, original: Any = delivery.write_line) -> None:
-                original(*args)
-                if next(deliveries) == number:
-                    fault()
+        def commit_after_fault(*args: Any) -> None:
+            if next(numbers) == number:
+                fault()
+            commit(*args)
 
-            monkeypatch.setattr(delivery, "write_line", write_line)
+        for service in (reset, bulk_reset):
+            monkeypatch.setattr(service, "commit", commit_after_fault)
 
     return arrange
 

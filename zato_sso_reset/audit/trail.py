@@ -23,6 +23,7 @@ class Trail:
     """The audit trail of one run of a command; the command never fails because of it."""
 
     database = ""  # the name of the database, once it is known
+    delivered = ""  # `program`, once one of --deliver-to has taken the new password
 
     def __init__(self, command: str, path: Path, username: str | None, *, env: Mapping[str, str]) -> None:
         """Prepare a trail, without reading any file yet."""
@@ -63,7 +64,7 @@ class Trail:
     def _send(self, severity: int, fields: Mapping[str, object]) -> None:
         with self._warning_on_error():
             if self._syslog:
-                line = {"command": self._command, **fields, **self._context}
+                line = {"command": self._command, **fields, "delivered": self.delivered, **self._context}
                 self._syslog.send(severity, format_fields(line))
 
     @cached_property

@@ -71,6 +71,12 @@ def _path(text: str) -> Path:
     return Path(os.path.expanduser(text))  # noqa: PTH111 an unknown user's `~name` stays as it is
 
 
+def _command(text: str) -> str:
+    if not text.strip():
+        raise click.BadParameter("It is empty.")
+    return text
+
+
 def _none_for_stdout(_ctx: click.Context, _param: click.Parameter, path: Path | None) -> Path | None:
     """Return None for stdout, which is `-` and the default."""
     return None if str(path) == "-" else path
@@ -112,6 +118,13 @@ output_file_option = click.option(
     callback=_none_for_stdout,
     metavar="FILE",
     help="Write the result to a new file that only its owner can read, instead of stdout.",
+)
+deliver_to_option = click.option(
+    "--deliver-to",
+    type=_command,
+    metavar="COMMAND",
+    help="Run COMMAND in a shell with the result on its stdin; the change is committed only if COMMAND reads "
+    "all of it and ends with 0.",
 )
 dry_run_option = click.option(
     "--dry-run", is_flag=True, help="Do everything except the change, and print what would be changed."

@@ -86,7 +86,7 @@ def store_arguments(command: str, arguments: Mapping[str, object], *, now: datet
             if value is not None:
                 lines.append(f"{name}={value.absolute() if isinstance(value, Path) else value}")
         if not all(line.isprintable() for line in lines):
-            message = "--store-config can't store a path or username with unprintable characters."
+            message = "--store-config can't store a path, username or command with unprintable characters."
             raise FileNotMadeError(message, "Leave it out.")
         with create_private_file(path) as file:
             file.writelines(f"{line}\n" for line in lines)

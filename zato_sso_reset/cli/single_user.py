@@ -2,7 +2,8 @@
 
 import json
 import sys
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from logging import getLogger
 from pathlib import Path
@@ -13,9 +14,10 @@ from zato_sso_reset.cli.delivery import Delivery, OutputFile, Stdout, check_not_
 from zato_sso_reset.cli.report import NOTICE, execution_log, store_arguments
 from zato_sso_reset.cli.request import Request
 from zato_sso_reset.domain.access import describe
-from zato_sso_reset.errors import CommitRefusedError
+from zato_sso_reset.errors import CommitRefusedError, CommitUnknownError
 from zato_sso_reset.services.passwords import utc_now
 from zato_sso_reset.services.reset import Outcome, reset_user_password
+from zato_sso_reset.signals import ignore_signals
 
 logger = getLogger(__name__)
 
@@ -28,6 +30,7 @@ class SingleUserRequest(Request):
     store_config: bool
     output: str
     output_file: Path | None
+    deliver_to: str | None = None
 
 
 def set_password(
@@ -43,7 +46,18 @@ def set_password(
 
     `to_store` are additional arguments for --store-config.
     """
-    delivery: Delivery = OutputFile(request.output_file) if request.output_file else Stdout(sys.stdout)
+    delivery = _delivery(request)
+
+    def deliver(outcome: Outcome) -> None:
+        line = formats[request.output](outcome)
+        if request.deliver_to:  # until the program has ended, a signal ends it and this process
+            delivery.write_line(line)
+            ignore_signals()
+            trail.delivered = "program"
+        else:
+            ignore_signals()
+            delivery.write_line(line)
+
     now = utc_now()
     with execution_log(now if request.store_log else None):
         if request.store_config:
@@ -51,7 +65,7 @@ def set_password(
         server = request.read_server(trail)
         if request.output_file:
             check_not_database(request.output_file, server.database)
-        try:
+        with _withdrawn_if_refused(delivery, to_program=request.deliver_to is not None):
             outcome = reset_user_password(
                 server,
                 request.username,
@@ -60,11 +74,8 @@ def set_password(
                 must_change=request.must_change,
                 access=request.access,
                 dry_run=request.dry_run,
-                deliver=lambda outcome: delivery.write_line(formats[request.output](outcome)),
+                deliver=deliver,
             )
-        except CommitRefusedError:
-            delivery.withdraw()
-            raise
         if not request.dry_run:
             trail.changed(request.describe_changes())
         _report(request, outcome, verb)
@@ -80,6 +91,30 @@ def outcome_as_json(outcome: Outcome, *, with_password: bool = True) -> str:
     if not with_password:
         del record["password"]
     return json.dumps(record)
+
+
+def _delivery(request: SingleUserRequest) -> Delivery:
+    if request.deliver_to:
+        from zato_sso_reset.cli.deliver_to import Program
+
+        return Program(request.deliver_to, request.username)
+    return OutputFile(request.output_file) if request.output_file else Stdout(sys.stdout)
+
+
+@contextmanager
+def _withdrawn_if_refused(delivery: Delivery, *, to_program: bool) -> Iterator[None]:
+    """Withdraw a line whose commit was refused; say what becomes of what a program has read."""
+    try:
+        yield
+    except CommitRefusedError as error:
+        delivery.withdraw()
+        if to_program:
+            error.hint = "Discard what the program of --deliver-to took, and run the command again."
+        raise
+    except CommitUnknownError as error:
+        if to_program:
+            error.hint = "Run the command again: what the program of --deliver-to then takes counts."
+        raise
 
 
 def _report(request: SingleUserRequest, outcome: Outcome, verb: str) -> None:

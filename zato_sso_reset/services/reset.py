@@ -11,7 +11,6 @@ from zato_sso_reset.domain.users import NewPassword
 from zato_sso_reset.server.config import ServerConfig
 from zato_sso_reset.services.commit import commit, rolled_back_on_error
 from zato_sso_reset.services.passwords import PasswordMaker, utc_now
-from zato_sso_reset.signals import ignore_signals
 
 logger = getLogger(__name__)
 
@@ -41,8 +40,8 @@ def reset_user_password(
 
     After a ZatoError other than `CommitUnknownError`, nothing was changed. After any failure, even a crash in
     the middle of the commit, the user has the old password or one that was delivered; `access` is changed
-    together with it. `expiry` is in days; None for `must_change` leaves the flag unchanged. A `dry_run`
-    neither delivers nor commits.
+    together with it. `deliver` returns with signals ignored. `expiry` is in days; None for `must_change`
+    leaves the flag unchanged. A `dry_run` neither delivers nor commits.
     """
     expiry_policy = ExpiryPolicy.from_settings(server.settings, expiry)
     set_at = utc_now()
@@ -70,7 +69,6 @@ def reset_user_password(
         changed = users.store([new], access)
         outcome = Outcome(new, user.is_locked and not access.unlock, changed, warnings)
         if not dry_run:
-            ignore_signals()
             deliver(outcome)
             commit(users, [new])
     return outcome

@@ -13,6 +13,7 @@ if TYPE_CHECKING:
 
 @click.command("reset-user-password", cls=AuditedCommand, exit_codes=(21, 22, 23, 73, 74, 75, 76, 77, 78, 79))
 @options.single_user("text", "json", "password")
+@options.deliver_to_option
 @click.pass_obj
 def reset_user_password(trail: "Trail", /, **given: Any) -> None:
     """Reset a user's password to a generated one.
@@ -20,6 +21,8 @@ def reset_user_password(trail: "Trail", /, **given: Any) -> None:
     PATH is the directory of a Zato server, which may be running or not. The password of USERNAME is
     replaced by one with 192 random bits, which is printed once and cannot be recovered.
     """
+    if given["deliver_to"] and given["output_file"]:
+        raise click.UsageError("Use either --deliver-to or --output-file.")
     from zato_sso_reset.cli.single_user import SingleUserRequest, outcome_as_json, set_password
 
     set_password(

@@ -1,0 +1,234 @@
+"""Row 37: `--deliver-to` programs that do not take the password, and faults while they run."""
+
+import os
+import signal
+import time
+from contextlib import suppress
+from pathlib import Path
+
+import pytest
+
+from tests.faults.conftest import (
+    RESET,
+    AfterLine,
+    Invoke,
+    Process,
+    Proxied,
+    Start,
+    assert_new,
+    assert_old,
+    printed,
+)
+from tests.support.servers import Server
+from zato_sso_reset.cli import deliver_to
+from zato_sso_reset.errors import OutputError
+
+KEPT = Path("kept")
+
+KEEP = f"cat >{KEPT}"
+
+PROGRAMS = {
+    "no-such-program": "ended with exit code 127",
+    "true": "did not read the whole result",
+    f"{KEEP}; exit 3": "ended with exit code 3",
+    "read line; exit 1": "ended with exit code 1",
+    f"{KEEP}; kill -9 $$": "was ended by signal 9",
+    "head -c 1 | true": "did not read the whole result",
+    "exec <&-; sleep 0.1": "did not read the whole result",
+    f"{KEEP}; sleep 60": "did not read the whole result and end within 0.5 seconds",
+    "trap '' TERM; sleep 60": "did not read the whole result and end within 0.5 seconds",
+    "exec 3<&0; sleep 60 <&3 & exit 0": "did not read the whole result",
+}
+"""Programs that do not take the password, and what the message says of them."""
+
+
+def is_running(pid: int) -> bool:
+    """Return whether a process exists and is no zombie."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] != "Z"
+    except OSError:
+        return False
+
+
+def wait_for_pid() -> int:
+    """Return the process id that a program writes."""
+    while not (text := Path("pid").read_text() if Path("pid").exists() else "").endswith("\n"):
+        time.sleep(0.01)
+    return int(text)
+
+
+def wait_for_end(pid: int) -> None:
+    """Wait until a process has ended; a killed one takes a moment."""
+    deadline = time.monotonic() + 5
+    while is_running(pid):
+        assert time.monotonic() < deadline, f"{pid} is still running"
+        time.sleep(0.01)
+
+
+def wait_for_end_of_group(group: int) -> None:
+    """Wait until a process group has no member; a killed one is a zombie until init has seen it."""
+    with suppress(ProcessLookupError):
+        for _ in range(500):
+            os.killpg(group, 0)
+            time.sleep(0.01)
+        pytest.fail("a process is left")
+
+
+class TestNotTaken:
+    """The old password stays, and nothing that was started is left."""
+
+    @pytest.mark.parametrize("program", PROGRAMS)
+    def test_program(
+        self, server: Server, invoke: Invoke, monkeypatch: pytest.MonkeyPatch, program: str
+    ) -> None:
+        """Row 37: exit code 74 in bounded time, no lock, and no process left behind."""
+        monkeypatch.setattr(deliver_to, "PROGRAM_TIMEOUT", 0.5)
+        start = time.monotonic()
+        done = invoke(*RESET, "--deliver-to", f"echo $$ >pid; {program}", server.path, "user1")
+
+        assert time.monotonic() - start < 5
+        assert (done.exit_code, done.stdout) == (74, "")
+        assert done.stderr == (
+            f"Error: The program of --deliver-to {PROGRAMS[program]}. Nothing was changed. "
+            "Correct the program, and try again.\n"
+        )
+        assert_old(server)
+        server.database.run("UPDATE zato_sso_user SET display_name = 'free' WHERE username = 'user1'")
+        wait_for_end_of_group(wait_for_pid())
+
+    def test_result_larger_than_a_pipe(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Row 37: the wait for a program that reads only a part is bounded; a slow one gets all of it."""
+        monkeypatch.setattr(deliver_to, "PROGRAM_TIMEOUT", 0.5)
+        line = "x" * 200_000
+        with pytest.raises(OutputError, match="did not read the whole result"):
+            deliver_to.Program("head -c 70000 >kept").write_line(line)
+        deliver_to.Program(f"sleep 0.1; {KEEP}").write_line(line)
+
+        assert KEPT.read_text() == f"{line}\n"
+
+    def test_password_is_nowhere_else(self, sqlite_server: Server, process: Process) -> None:
+        """Row 37: neither the messages nor the stored files have what the program failed to take."""
+        options = ("--verbose", "--store-log", "--store-config", "--output", "password")
+        done = process(*RESET, *options, "--deliver-to", f"{KEEP}; exit 1", sqlite_server.path, "user1")
+        password = KEPT.read_text().strip()
+        KEPT.unlink()
+
+        assert done.returncode == 74
+        assert_old(sqlite_server, done.stdout)
+        assert len(password) == 32
+        assert password not in done.stderr
+        assert all(password not in path.read_text() for path in Path.cwd().iterdir())
+
+    def test_program_can_not_be_started(
+        self, sqlite_server: Server, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """Row 37: no shell on PATH."""
+        monkeypatch.setenv("PATH", "nowhere")
+        done = invoke(*RESET, "--deliver-to", KEEP, sqlite_server.path, "user1")
+
+        assert done.exit_code == 74
+        assert "could not be started: No such file or directory. Nothing was changed." in done.stderr
+        assert_old(sqlite_server, done.stdout)
+
+    def test_end_of_children_is_ignored(self, sqlite_server: Server, process: Process) -> None:
+        """Row 37: with SIGCHLD ignored by the parent, the exit code is still known."""
+        done = process(
+            *(*RESET, "--deliver-to", f"{KEEP}; exit 3", sqlite_server.path, "user1"),
+            preexec_fn=lambda: signal.signal(signal.SIGCHLD, signal.SIG_IGN),
+        )
+
+        assert done.returncode == 74
+        assert "ended with exit code 3" in done.stderr
+        assert_old(sqlite_server, done.stdout)
+
+
+@pytest.mark.parametrize(
+    ("server", "name"),
+    [
+        ("sqlite", "SIGINT"),
+        ("sqlite", "SIGTERM"),
+        ("sqlite", "SIGHUP"),
+        ("postgresql", "SIGINT"),
+        ("mysql", "SIGTERM"),
+    ],
+    indirect=["server"],
+)
+class TestSignals:
+    """Signals while the program runs, and after it."""
+
+    def test_before_the_answer(self, server: Server, start: Start, name: str) -> None:
+        """Row 37: the program is ended too, and the old password stays."""
+        running = start(server, "", "--deliver-to", f"{KEEP}; echo $$ >pid; sleep 60")
+        program = wait_for_pid()
+        running.process.send_signal(signal.Signals[name])
+
+        assert running.finish() == (-signal.Signals[name], "", "")
+        wait_for_end(program)
+        assert_old(server)
+
+    def test_after_the_answer(self, server: Server, start: Start, name: str) -> None:
+        """Row 37: the signal is ignored, and the change is committed."""
+        running = start(server, f"after-line:{name}", "--deliver-to", KEEP)
+
+        assert running.finish() == (0, "", "")
+        assert_new(server, KEPT.read_text())
+
+
+class TestKilled:
+    """SIGKILL, after which none of our code runs."""
+
+    def test_while_the_program_runs(self, server: Server, start: Start) -> None:
+        """Row 37: the old password stays, whatever the program does with its input."""
+        running = start(server, "", "--deliver-to", "echo $$ >pid; cat >kept; sleep 0.2; mv kept late")
+        program = wait_for_pid()
+        running.process.kill()
+
+        assert running.finish() == (-9, "", "")
+        wait_for_end(program)
+        assert_old(server)
+
+    def test_after_the_answer(self, server: Server, start: Start) -> None:
+        """Row 37: what the program took is void, and the old password stays."""
+        assert start(server, "after-line:SIGKILL", "--deliver-to", KEEP).finish() == (-9, "", "")
+        assert printed(KEPT.read_text())
+        assert_old(server)
+
+
+class TestCommit:
+    """The commit fails after the program has taken the password."""
+
+    def test_refused(self, proxied: Proxied, invoke: Invoke, after_line: AfterLine) -> None:
+        """Row 14: the message says that what the program took is void."""
+        after_line(proxied.end_connections)
+        done = invoke(*RESET, "--deliver-to", KEEP, proxied.server.path, "user1")
+
+        assert (done.exit_code, done.stdout) == (79, "")
+        assert done.stderr == (
+            "Error: The database refused the commit: the new password is void, and the old one stays. "
+            "Discard what the program of --deliver-to took, and run the command again.\n"
+        )
+        assert printed(KEPT.read_text())
+        assert_old(proxied.server)
+
+    def test_unknown(self, proxied: Proxied, invoke: Invoke, after_line: AfterLine) -> None:
+        """Row 14: the message says which delivery counts."""
+
+        def fault() -> None:
+            proxied.end_connections()
+            proxied.server.database.run("UPDATE zato_sso_user SET password = 'third'")
+
+        after_line(fault)
+        done = invoke(*RESET, "--deliver-to", KEEP, proxied.server.path, "user1")
+
+        assert (done.exit_code, done.stdout) == (76, "")
+        assert done.stderr.endswith(
+            " Run the command again: what the program of --deliver-to then takes counts.\n"
+        )
+
+    def test_answer_lost(self, proxied: Proxied, invoke: Invoke, after_line: AfterLine) -> None:
+        """Row 11: the account has the password that the program took."""
+        after_line(lambda: proxied.proxy.arm("lose-answer"))
+        done = invoke(*RESET, "--deliver-to", KEEP, proxied.server.path, "user1")
+
+        assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")
+        assert_new(proxied.server, KEPT.read_text())
