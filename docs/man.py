@@ -13,8 +13,8 @@ from zato_sso_reset.host.program import zato
 PROJECT = Path(__file__).parents[1]
 FOLDER = PROJECT / "docs" / "man"
 
-GROUP_EXIT_CODES = {0, 1, 2}
-"""The exit codes of `zato` and `zato sso` themselves; a command lists its own."""
+HOST_EXIT_CODES = {0, 1, 2, 74}
+"""The exit codes of `zato`, `zato sso` and `zato plugins` themselves; other commands list their own."""
 
 FILES = {
     "PATH/config/repo/secrets.conf, server.conf, sso.conf": "The server's own configuration.",
@@ -66,13 +66,16 @@ def lines(name: str, ctx: click.Context, names: list[str]) -> Iterator[str]:
     yield from section("OPTIONS", dict(option.get_help_record(ctx) for option in options))
     table = (PROJECT / "docs" / "exit-codes.md").read_text("utf-8")
     codes = re.findall(r"^\| (\d+) \| (.+?) \| ?(.*?) ?\|$", table, re.MULTILINE)
-    own = command.exit_codes if isinstance(command, Command) else GROUP_EXIT_CODES
+    own = command.exit_codes if isinstance(command, Command) else HOST_EXIT_CODES
     entries = {
         code: " ".join(sentence(text) for text in texts if text) for code, *texts in codes if int(code) in own
     }
     yield from section("EXIT STATUS", entries)
     if any(param.name == "path" for param in command.params):
         yield from section("FILES", FILES)
+    yield ".SH EXAMPLES"
+    for purpose, line in command.examples(ctx).items():
+        yield from (".PP", roff(f"{purpose}:"), ".PP", ".RS 4", ".EX", literal(line), ".EE", ".RE")
     yield ".SH SEE ALSO"
     yield ",\n".join(rf"\fB{roff(each)}\fR(1)" for each in names if each != name)
 
@@ -95,9 +98,16 @@ def terms(text: str) -> str:
     return words.sub(lambda word: rf"\f{'I' if word[1] else 'B'}{word[0]}\fR", text).replace("-", r"\-")
 
 
+def literal(text: str) -> str:
+    """Escape the characters that roff would interpret or replace."""
+    for character, escaped in {"\\": r"\(rs", "-": r"\-", "'": r"\(aq", "~": r"\(ti"}.items():
+        text = text.replace(character, escaped)
+    return text
+
+
 def roff(text: str) -> str:
     """Escape a paragraph: one line per sentence, with marked text in bold."""
-    text = " ".join(text.split()).replace("\\", r"\(rs").replace("-", r"\-").replace("'", r"\(aq")
+    text = literal(" ".join(text.split()))
     text = re.sub(r"`(.+?)`|\*\*(.+?)\*\*", r"\\fB\1\2\\fR", text)
     return re.sub(r"^\.", r"\\&.", re.sub(r"(?<=[.?]) ", "\n", text), flags=re.MULTILINE)
 

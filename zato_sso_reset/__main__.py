@@ -1,6 +1,10 @@
-"""The console script `zato`, also `python -m zato_sso_reset`."""
+"""The console scripts `zato` and `zato-sso-reset`, also `python -m zato_sso_reset`."""
 
+import os
 import signal
+import sys
+
+SCRIPTS = ("zato", "zato-sso-reset")
 
 
 def main() -> None:
@@ -13,7 +17,8 @@ def main() -> None:
 
     if raises:
         signal.signal(signal.SIGINT, signal.default_int_handler)
-    zato(prog_name="zato")
+    called = os.path.basename(sys.argv[0])  # noqa: PTH119 pathlib is not imported yet
+    zato(prog_name=called if called in SCRIPTS else "zato")
 
 
 if __name__ == "__main__":

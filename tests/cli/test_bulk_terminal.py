@@ -136,6 +136,13 @@ class TestProgress:
         assert re.search(r"20/24  00:00:0\d  \d+/s", shown)
         assert_valid(sqlite_server, OUT.read_text())
 
+    def test_is_hidden_on_request(self, sqlite_server: Server, terminal: Terminal) -> None:
+        """The result is still reported."""
+        arguments = bulk_arguments(sqlite_server, "--all", "--yes", "-q", output=OUT)
+
+        assert terminal.run("", *arguments) == (0, "")
+        assert terminal.seen().strip() == "Reset the passwords of 4 user(s)."
+
     def test_is_hidden_by_verbose(self, sqlite_server: Server, terminal: Terminal) -> None:
         """The lines of --verbose report the progress themselves."""
         arguments = bulk_arguments(sqlite_server, "--all", "--yes", "--verbose", output=OUT)

@@ -222,7 +222,7 @@ class TestOptions:
     @pytest.mark.parametrize(
         ("typed", "offered"),
         [
-            (f"{RESET} --st", ["plain,--store-log", "plain,--store-config"]),
+            (f"{RESET} --st", ["plain,--store-config", "plain,--store-log"]),
             (f"{RESET} PATH --exp", ["plain,--expiry"]),
             (f"{RESET} --must-change ", ["plain,true", "plain,false"]),
             (f"{RESET} --must-change=f", ["plain,false"]),

@@ -110,7 +110,7 @@ class TestText:
         """Only the three names are accepted."""
         done = invoke(*RESET, "--output", output, sqlite_server.path, "user1")
 
-        assert error_line(done, 2).startswith("Error: Invalid value for '--output': ")
+        assert error_line(done, 2).startswith("Error: Invalid value for '-o' / '--output': ")
         assert sqlite_server.opens("user1", OLD)
 
 

@@ -235,6 +235,14 @@ class TestDryRun:
         assert abs(left - timedelta(days=9)) < timedelta(minutes=1)
         assert not re.search("[A-Za-z0-9_-]{32}", done.stderr.replace(str(server.path), ""))
 
+    def test_options_have_short_names(self, unchanged: Server, invoke: Invoke) -> None:
+        """`-v`, `-n` and `-o` may be written as one argument."""
+        done = invoke(*RESET, unchanged.path, "user1", "-vno", "json")
+
+        assert (done.exit_code, done.stdout) == (0, "")
+        assert "Database: " in done.stderr
+        assert "Nothing was changed." in done.stderr
+
     def test_reports_the_unchanged_flag_and_warnings(self, sqlite_server: Server, invoke: Invoke) -> None:
         """Without --must-change, the user's flag is reported."""
         changing = invoke(*RESET, "--dry-run", sqlite_server.path, "changing1").stderr

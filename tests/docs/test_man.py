@@ -39,7 +39,7 @@ def test_page_is_rendered_without_a_warning(page: Path) -> None:
     """`man` shows all sections of each page."""
     shown = rendered(page)
 
-    for section in ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "SEE ALSO"):
+    for section in ("NAME", "SYNOPSIS", "DESCRIPTION", "OPTIONS", "EXIT STATUS", "EXAMPLES", "SEE ALSO"):
         assert f"\n{section}\n" in shown
     assert f"{page.stem} - " in shown
     assert "-h, --help" in shown

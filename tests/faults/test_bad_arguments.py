@@ -74,6 +74,8 @@ class TestUsername:
         insert_user(sqlite_server, 9, "-bob", {})
 
         assert "`-- -bob`" in refuse(sqlite_server, 2, sqlite_server.path, "-bob")
+        assert "`-- -nab`" in refuse(sqlite_server, 2, sqlite_server.path, "--expiry", "3", "-nab")
+        assert "username" not in refuse(sqlite_server, 2, sqlite_server.path, "user1", "--bob")
         done = invoke(*RESET, sqlite_server.path, "--", "-bob")
         assert sqlite_server.opens("-bob", printed(done.stdout))
 

@@ -1,11 +1,13 @@
 """The `zato` program: help, version, errors, start and interruption."""
 
+import re
 import runpy
 import signal
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from importlib.metadata import distribution, version
+from pathlib import Path
 
 import click
 import pytest
@@ -63,18 +65,27 @@ class TestHelp:
         assert done.stdout == invoke(*command, "--help").stdout
         assert "Commands:" in done.stdout
 
-    @pytest.mark.parametrize(
-        ("group", "commands"),
-        [((), ("from-config", "sso")), (("sso",), ("quickstart", "reset-user-password"))],
-    )
-    def test_own_commands_are_listed_with_their_distribution(
-        self, invoke: Invoke, group: tuple[str, ...], commands: tuple[str, ...]
-    ) -> None:
-        """They are plugins like any other."""
-        listing = [line.split() for line in invoke(*group, "--help").stdout.splitlines()]
+    def test_own_commands_are_listed_with_a_sentence(self, invoke: Invoke) -> None:
+        """Only another distribution is named."""
+        listing = invoke("sso", "--help", terminal_width=100).stdout
 
-        for command in commands:
-            assert [command, *VERSION_LINE.split()] in listing
+        assert "  reset-user-password   Reset a user's password to a generated one.\n" in listing
+        for line in listing.partition("\nCommands:\n")[2].partition("\n\n")[0].splitlines():
+            assert re.fullmatch(r"  [a-z-]+ +[A-Z].+\.", line)
+
+    def test_stock_command_has_the_usage_of_its_page(self, invoke: Invoke) -> None:
+        """Our own options follow in the order of the list below, where the most useful come first."""
+        usage, _, rest = invoke(*RESET, "-h", terminal_width=500).stdout.partition("\nOptions:\n")
+        names = re.findall(r"^  .*?(--[a-z-]+)", rest.partition("\n\n")[0], re.MULTILINE)
+
+        assert usage.startswith(
+            "Usage: zato sso reset-user-password [-h] [--store-log] [--verbose] [--store-config] "
+            "[--expiry EXPIRY] [--must-change MUST_CHANGE] [--unlock] [--disable-totp] [--revoke-access] "
+            "[--dry-run] [--output text|json|password] [--output-file FILE] [--deliver-to COMMAND] "
+            "PATH USERNAME\n"
+        )
+        assert names[:3] == ["--expiry", "--must-change", "--unlock"]
+        assert names[-3:] == ["--verbose", "--store-log", "--help"]
 
     def test_help_explains_the_stock_zato(self, invoke: Invoke) -> None:
         """It names the variable that sets its path."""
@@ -208,6 +219,16 @@ def run_console_script() -> None:
 
 class TestProgram:
     """Start and interruption."""
+
+    def test_second_script_is_the_same_program(self) -> None:
+        """It calls itself by its own name, also in the next command to run."""
+        script = str(ZATO.with_name("zato-sso-reset"))
+        code, stdout, _ = run([script, "sso", "--help"])
+        made, command, _ = run([script, "sso", "quickstart", "server1"])
+
+        assert (code, made) == (0, 0)
+        assert stdout.startswith("Usage: zato-sso-reset sso [OPTIONS] COMMAND")
+        assert command == f"zato-sso-reset sso reset-user-password {Path.cwd() / 'server1'} user1\n"
 
     def test_module_is_the_same_program(self, sqlite_server: Server) -> None:
         """`python -m zato_sso_reset` resets a password."""

@@ -1,10 +1,11 @@
 """Commands of other distributions, in real `*.dist-info` folders."""
 
+import json
 import os
 import shutil
 import sys
 from collections.abc import Callable, Iterator
-from importlib.metadata import Distribution, PathDistribution
+from importlib.metadata import Distribution, PathDistribution, version
 from pathlib import Path
 from typing import NoReturn
 
@@ -29,11 +30,12 @@ MARKED = """
 import click
 import pathlib
 
+print("imported")
 pathlib.Path("imported").touch()
 
 @click.command()
 def marked():
-    pass
+    'Mark.'
 """
 
 
@@ -144,11 +146,12 @@ class TestGoodPlugin:
         assert run("sso", "hello", "World") == (0, "Hello World\n", "")
         assert "hello" not in run("--help")[1]
 
-    def test_command_is_listed_with_its_distribution(self, plugins: Plugins, run: Run) -> None:
-        """The list shows the name and the version."""
-        plugins.add("good", "hello = good_module:hello\n", good_module=HELLO)
+    def test_command_is_listed_with_its_help_and_distribution(self, plugins: Plugins, run: Run) -> None:
+        """The help may have any characters."""
+        source = HELLO.replace("@click.command()", "@click.command(help='Greet\\x1b[31m some\\nbody. More.')")
+        plugins.add("zato-hello", "hello = good_module:hello\n", good_module=source)
 
-        assert ["hello", "good", "1.0"] in [line.split() for line in run("--help")[1].splitlines()]
+        assert "  hello        Greet\\x1b[31m some body. (zato-hello 1.0)\n" in run("--help")[1]
 
     @pytest.mark.parametrize("second", ["go-od", "go_od", "Go.Od"])
     def test_first_distribution_of_a_name_wins(
@@ -325,10 +328,23 @@ class TestBrokenPlugin:
         assert stderr[:-1].isprintable()
 
     @pytest.mark.usefixtures("broken")
+    def test_broken_command_is_marked_in_the_list(self, run: Run) -> None:
+        """The reason and the distribution are named."""
+        listing = " ".join(run("--help")[1].split())
+
+        assert (
+            "no_module Broken: ModuleNotFoundError: No module named 'no_such_module'. (broken-plugin 1.0)"
+            in listing
+        )
+        assert "no_command Broken: not a Click command, but of type str. (broken-plugin 1.0)" in listing
+        assert r"raises Broken: ValueError: two\nlines\x1b[31m. (broken-plugin 1.0)" in listing
+        assert "twin Broken: offered by more than one distribution. (twin-" in listing
+
+    @pytest.mark.usefixtures("broken")
     @both_ways
     def test_broken_command_harms_no_other(self, run: Run, complete: Callable[[str], list[str]]) -> None:
         """Other commands, the list and completion work."""
-        names = [*BROKEN, "from-config", "hello", "sso", "twin"]
+        names = [*BROKEN, "from-config", "hello", "plugins", "sso", "twin"]
 
         assert run("hello", "World") == (0, "Hello World\n", "")
         assert run("sso", "quickstart", "made")[0] == 0
@@ -354,7 +370,7 @@ class TestBrokenPlugin:
 
         assert run("hello", "World") == (0, "Hello World\n", "")
         assert run("sso", "quickstart", "made")[0] == 0
-        assert complete("zato ") == ["from-config", "hello", "sso"]
+        assert complete("zato ") == ["from-config", "hello", "plugins", "sso"]
 
 
 class TestDamagedMetadata:
@@ -376,7 +392,7 @@ class TestDamagedMetadata:
         assert run("hello", "World") == (0, "Hello World\n", "")
         code, stdout, stderr = run("--help")
         assert (code, stderr) == (0, "")
-        assert "hello        an unnamed distribution\n" in stdout
+        assert "  hello        (an unnamed distribution)\n" in stdout
 
     @pytest.mark.usefixtures("damaged")
     def test_broken_command_explains_itself(self, run: Run) -> None:
@@ -405,17 +421,19 @@ class TestLoading:
         assert run("marked")[0] == 0
         assert marked.exists()
 
-    @pytest.mark.parametrize("arguments", [("--help",), ("--version",), ("hello", "World"), ("sso", "-h")])
+    @pytest.mark.parametrize(
+        "arguments", [("--version",), ("hello", "World"), ("hello", "-h"), ("sso", "-h")]
+    )
     @both_ways
     def test_other_plugins_are_not_loaded(self, run: Run, marked: Path, arguments: tuple[str, ...]) -> None:
-        """Help, the version and other commands do not need them."""
+        """The version and other commands do not need them."""
         assert run(*arguments)[0] == 0
         assert not marked.exists()
 
     @pytest.mark.parametrize(
         ("line", "expected"),
         [
-            ("zato ", ["from-config", "hello", "marked", "sso"]),
+            ("zato ", ["from-config", "hello", "marked", "plugins", "sso"]),
             ("zato ma", ["marked"]),
             ("zato --v", ["--version"]),
             ("zato no-such-command ", None),
@@ -426,11 +444,52 @@ class TestLoading:
     def test_completion_loads_no_plugin(
         self, complete: Callable[[str], list[str]], marked: Path, line: str, expected: list[str] | None
     ) -> None:
-        """Entry points hold the names."""
+        """Entry points hold the names, and bash shows no more."""
         answers = complete(line)
 
         assert expected is None or answers == expected
         assert not marked.exists()
+
+    @pytest.mark.parametrize(
+        ("shell", "described"),
+        [("fish", "plain,marked\tMark. (marked 1.0)"), ("zsh", "plain\nmarked\nMark. (marked 1.0)")],
+    )
+    def test_fish_and_zsh_describe_commands(self, invoke: Invoke, shell: str, described: str) -> None:
+        """What a plugin prints while it is loaded does not spoil the answer."""
+        env = {"_ZATO_COMPLETE": f"{shell}_complete", "COMP_WORDS": "zato ma"}
+        done = invoke(env={**env, "COMP_CWORD": "ma" if shell == "fish" else "1"})
+
+        assert (done.exit_code, done.stdout, done.stderr) == (0, f"{described}\n", "")
+
+
+class TestListing:
+    """`zato plugins`."""
+
+    @pytest.fixture(autouse=True)
+    def two(self, plugins: Plugins) -> None:
+        """A good plugin, and a broken one inside a group."""
+        plugins.add("zato-hello", "hello = good_module:hello\n", good_module=HELLO)
+        plugins.add("broken-inside", "bad = no_such_module:command\n", group=SSO_COMMANDS)
+
+    def test_each_command_is_a_line(self, run: Run) -> None:
+        """What is broken has its reason."""
+        code, stdout, stderr = run("plugins")
+        lines = [" ".join(line.split()) for line in stdout.splitlines()]
+
+        assert (code, stderr) == (0, "")
+        assert "zato hello zato-hello 1.0" in lines
+        assert f"zato sso reset-user-password zato-sso-reset {version('zato-sso-reset')}" in lines
+        problem = "ModuleNotFoundError: No module named 'no_such_module'"
+        assert f"zato sso bad broken-inside 1.0 Broken: {problem}." in lines
+
+    def test_json_has_an_object_for_each_command(self, run: Run) -> None:
+        """A distribution that offers a command twice is one of two objects."""
+        records = {each["command"]: each for each in json.loads(run("plugins", "-o", "json")[1])}
+        hello = {"command": "zato hello", "distribution": "zato-hello", "version": "1.0", "problem": None}
+
+        assert records["zato hello"] == hello
+        assert records["zato sso bad"]["problem"].startswith("ModuleNotFoundError: ")
+        assert records["zato sso quickstart"]["problem"] is None
 
 
 class TestBug:
@@ -453,6 +512,10 @@ def buggy(*, verbose):
     def buggy(self, plugins: Plugins) -> None:
         """A command with a bug."""
         plugins.add("buggy", "buggy = buggy_module:buggy\n", buggy_module=self.SOURCE)
+
+    def test_help_without_examples_has_no_such_part(self, run: Run) -> None:
+        """A plugin's command may use our class."""
+        assert "Examples" not in run("buggy", "--help")[1]
 
     @both_ways
     def test_bug_is_one_line_with_its_location(self, run: Run) -> None:

@@ -1,6 +1,7 @@
 """The base class of the commands."""
 
 import os
+import re
 import textwrap
 from collections.abc import Sequence
 from itertools import pairwise
@@ -11,28 +12,44 @@ import click
 
 from zato_sso_reset.cli.process import prepare_process
 from zato_sso_reset.errors import ExhaustedError, ZatoError, is_exhaustion
+from zato_sso_reset.host.examples import CommandWithExamples
 from zato_sso_reset.host.messages import ERRORS_AS_JSON, HintedUsageError, print_line
 from zato_sso_reset.signals import immediate_interrupts
 from zato_sso_reset.text import printable
 
+STOCK_USAGE = (
+    *("[--store-log]", "[--verbose]", "[--store-config]"),
+    *("[--expiry EXPIRY]", "[--must-change MUST_CHANGE]"),
+)
+"""The options of the stock commands, as their pages show them."""
 
-class Command(click.Command):
-    """A command that lists its options as the stock command's page does, and never shows a traceback."""
 
-    def __init__(self, *args: Any, exit_codes: Sequence[int], **attrs: Any) -> None:
-        """Create a command; `exit_codes` are those of its man page, besides 0, 2, 16 and 69."""
+class Command(CommandWithExamples):
+    """A command that lists its options in its usage, and never shows a traceback."""
+
+    def __init__(
+        self, *args: Any, exit_codes: Sequence[int], usage: Sequence[str] = (), **attrs: Any
+    ) -> None:
+        """Create a command.
+
+        `exit_codes` are those of its man page, besides 0, 2, 16 and 69; `usage` begins its usage line.
+        """
         super().__init__(*args, **attrs)
         self.exit_codes = {0, 2, 16, 69, *exit_codes}
+        self._usage = usage
 
     def collect_usage_pieces(self, ctx: click.Context) -> list[str]:
         """Return every option, instead of `[OPTIONS]`."""
-        options = [param for param in self.params if isinstance(param, click.Option)]
-        arguments = [param for param in self.params if isinstance(param, click.Argument)]
-        pieces = ["[-h]"]
-        for option in options:
-            piece = option.opts[0] if option.is_flag else f"{option.opts[0]} {option.make_metavar(ctx)}"
-            pieces.append(piece if option.required else f"[{piece}]")
-        return [*pieces, *(argument.make_metavar(ctx) for argument in arguments)]
+        arguments = [param.make_metavar(ctx) for param in self.params if isinstance(param, click.Argument)]
+        options = {}
+        for option in self.params:
+            if isinstance(option, click.Option):
+                name = option.opts[-1]
+                piece = name if option.is_flag else f"{name} {option.make_metavar(ctx)}"
+                options[name] = piece if option.required else f"[{piece}]"
+        for piece in self._usage:
+            del options[piece.strip("[]").partition(" ")[0]]
+        return ["[-h]", *self._usage, *options.values(), *arguments]
 
     def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         """Write the usage, wrapped between options but not inside them."""
@@ -49,11 +66,20 @@ class Command(click.Command):
         try:
             return super().parse_args(ctx, args)
         except click.NoSuchOption as error:
-            if error.possibilities or all(param.name != "username" for param in self.params):
+            arguments = [param.name for param in self.params if isinstance(param, click.Argument)]
+            is_username = "username" in arguments and len(self._positional(given)) < len(arguments)
+            if error.possibilities or not is_username:
                 raise
-            meant = next((arg for arg in given if arg.startswith(error.option_name)), error.option_name)
+            letters = error.option_name.lstrip("-")
+            meant = next((arg for arg in given if arg[:1] == "-" and letters in arg), error.option_name)
             hint = f"Write a username that begins with `-` after `--`: `-- {printable(meant, 40)}`."
             raise HintedUsageError(error.format_message(), hint, ctx) from None
+
+    def _positional(self, args: Sequence[str]) -> list[str]:
+        """Return the arguments that are neither options nor their values."""
+        options = [param for param in self.params if isinstance(param, click.Option) and not param.is_flag]
+        with_value = {name for option in options for name in option.opts}
+        return [arg for before, arg in pairwise(["", *args]) if arg[:1] != "-" and before not in with_value]
 
     def invoke(self, ctx: click.Context) -> Any:
         """Run the command."""
@@ -96,8 +122,8 @@ class AuditedCommand(Command):
 
 def _requests_json(args: Sequence[str]) -> bool:
     """Return whether errors should be JSON, including errors in the arguments themselves."""
-    options = list(args[: args.index("--")] if "--" in args else args)
-    return "--output=json" in options or ("--output", "json") in pairwise(options)
+    options = " ".join(args[: args.index("--")] if "--" in args else args)
+    return bool(re.search("(?:^| )(?:--output[= ]|-[a-z]*o ?)json(?: |$)", options))
 
 
 def _describe(error: Exception, *, verbose: bool) -> ZatoError:

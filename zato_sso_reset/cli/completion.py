@@ -10,6 +10,7 @@ import click
 from click.shell_completion import CompletionItem
 
 from zato_sso_reset.cli.process import prepare_process
+from zato_sso_reset.host.group import completing_shell
 from zato_sso_reset.signals import call_in_time
 
 TIME_LIMIT = 2  # seconds after which nothing is completed
@@ -18,9 +19,10 @@ _PLAIN = re.compile(r"[\w@%+=:./-]+")
 """Text that no shell needs quoted; Click's script for fish would cut off a comma."""
 
 
-def complete_path(_ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+def complete_path(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete servers and other folders; leave it to the shell if none is a server or one needs quotes."""
-    return _in_time(lambda: _folders(incomplete)) or [CompletionItem(incomplete, type="dir")]
+    in_zsh = completing_shell(ctx) == "zsh"
+    return _in_time(lambda: _folders(incomplete, in_zsh=in_zsh)) or [CompletionItem(incomplete, type="dir")]
 
 
 def complete_username(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
@@ -36,7 +38,7 @@ def _in_time(find: Callable[[], list[str]]) -> list[CompletionItem]:
     return []
 
 
-def _folders(incomplete: str) -> list[str]:
+def _folders(incomplete: str, *, in_zsh: bool) -> list[str]:
     from zato_sso_reset.server.directory import servers_in
 
     typed, slash, start = incomplete.rpartition("/")
@@ -48,7 +50,6 @@ def _folders(incomplete: str) -> list[str]:
     servers = list(filter(matches, servers_in(folder)))
     others = [child.name for child in folder.iterdir() if child.is_dir() and matches(child.name)]
     offered = servers + [f"{name}/" for name in sorted(set(others) - set(servers))]
-    in_zsh = os.environ.get("_ZATO_COMPLETE", "").startswith("zsh")
     home = "" if in_zsh else "~"  # Click's script for zsh would quote it
     if not servers or not all(_PLAIN.fullmatch(typed.removeprefix(home) + name) for name in offered):
         return []

@@ -51,6 +51,7 @@ class BulkRequest(Request):
     jobs: int | None
     skip_missing: bool
     yes: bool
+    no_progress: bool
     resume: bool
 
     @property
@@ -205,7 +206,8 @@ def _reset(
     def deliver(new: Sequence[NewPassword]) -> None:
         delivery.write_line("\n".join(json.dumps(each.record()) for each in new))
 
-    with progress_bar(tally.total, hidden=request.verbose) as advance, deferred_signals() as signals:
+    hidden = request.no_progress or request.verbose
+    with progress_bar(tally.total, hidden=hidden) as advance, deferred_signals() as signals:
         try:
             options = {"deliver": deliver, "stop": lambda: bool(signals), **request.reset_options}
             for batch in reset_user_passwords(

@@ -2,7 +2,7 @@
 
 import os
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any, TypeVar
 from unicodedata import category
@@ -91,43 +91,15 @@ username_argument = click.argument("username", type=username_type, shell_complet
 expiry_option = click.option(
     "--expiry",
     type=_days,
-    metavar="EXPIRY",
+    metavar="DAYS",
     help="Days until the password expires. [default: the server's setting, or else 760]",
 )
 must_change_option = click.option(
     "--must-change",
     type=_yes_no,
-    metavar="MUST_CHANGE",
+    metavar="true|false",
     shell_complete=_complete_yes_no,
-    help="Whether the user must change the password at the next login: true or false. [default: unchanged]",
-)
-store_log_option = click.option(
-    "--store-log",
-    is_flag=True,
-    help="Write an execution log, zato.<now>.log, to the current directory. It never contains the password.",
-)
-store_config_option = click.option(
-    "--store-config",
-    is_flag=True,
-    help="Write the arguments to zato.<now>.config in the current directory, for `zato from-config`.",
-)
-verbose_option = click.option("--verbose", is_flag=True, help="Print the files and settings used, on stderr.")
-output_file_option = click.option(
-    "--output-file",
-    type=click.Path(path_type=Path),
-    callback=_none_for_stdout,
-    metavar="FILE",
-    help="Write the result to a new file that only its owner can read, instead of stdout.",
-)
-deliver_to_option = click.option(
-    "--deliver-to",
-    type=_command,
-    metavar="COMMAND",
-    help="Run COMMAND in a shell with the result on its stdin; the change is committed only if COMMAND reads "
-    "all of it and ends with 0.",
-)
-dry_run_option = click.option(
-    "--dry-run", is_flag=True, help="Do everything except the change, and print what would be changed."
+    help="Whether the user must change the password at the next login. [default: unchanged]",
 )
 unlock_option = click.option("--unlock", is_flag=True, help="Also unlock the account.")
 disable_totp_option = click.option(
@@ -136,11 +108,42 @@ disable_totp_option = click.option(
 revoke_access_option = click.option(
     "--revoke-access", is_flag=True, help="Also end open sessions and invalidate password-reset links."
 )
+dry_run_option = click.option(
+    "-n", "--dry-run", is_flag=True, help="Do everything except the change, and print what would be changed."
+)
+output_file_option = click.option(
+    "--output-file",
+    type=click.Path(path_type=Path),
+    callback=_none_for_stdout,
+    metavar="FILE",
+    help="Write the result to a new file that only its owner can read. [default: stdout]",
+)
+deliver_to_option = click.option(
+    "--deliver-to",
+    type=_command,
+    metavar="COMMAND",
+    help="Run COMMAND in a shell with the result on its stdin; the change is committed only if COMMAND reads "
+    "all of it and ends with 0.",
+)
+store_config_option = click.option(
+    "--store-config",
+    is_flag=True,
+    help="Write the arguments to zato.<now>.config, for `zato from-config`.",
+)
+verbose_option = click.option(
+    "-v", "--verbose", is_flag=True, help="Print the files and settings used, on stderr."
+)
+store_log_option = click.option(
+    "--store-log",
+    is_flag=True,
+    help="Write an execution log, zato.<now>.log, to the current directory. It never contains the password.",
+)
 
 
 def output_option(*formats: str) -> Callable[[F], F]:
     """Return an option for the output format; the first of `formats` is the default."""
     return click.option(
+        "-o",
         "--output",
         type=click.Choice(formats),
         default=formats[0],
@@ -150,11 +153,14 @@ def output_option(*formats: str) -> Callable[[F], F]:
     )
 
 
-def single_user(*formats: str) -> Callable[[F], F]:
-    """Return a decorator with the parameters of `SingleUserRequest`; `formats` are those of --output."""
-    parameters = [path_argument, username_argument, store_log_option, verbose_option, store_config_option]
-    parameters += [expiry_option, must_change_option, output_option(*formats), output_file_option]
-    parameters += [dry_run_option, unlock_option, disable_totp_option, revoke_access_option]
+def single_user(*formats: str, destinations: Sequence[Callable[..., Any]] = ()) -> Callable[[F], F]:
+    """Return a decorator with the parameters of `SingleUserRequest`.
+
+    `formats` are those of --output, `destinations` more options for where the result goes.
+    """
+    parameters = [path_argument, username_argument, expiry_option, must_change_option, unlock_option]
+    parameters += [disable_totp_option, revoke_access_option, dry_run_option, output_option(*formats)]
+    parameters += [output_file_option, *destinations, store_config_option, verbose_option, store_log_option]
 
     def decorate(function: F) -> F:
         for parameter in reversed(parameters):

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zato_sso_reset.cli import options
-from zato_sso_reset.cli.command import AuditedCommand
+from zato_sso_reset.cli.command import STOCK_USAGE, AuditedCommand
 from zato_sso_reset.host.messages import HintedUsageError
 from zato_sso_reset.signals import keyboard_interrupts
 
@@ -36,15 +36,22 @@ class _DiscreetCommand(AuditedCommand):
 
 
 @click.command(
-    "change-user-password", cls=_DiscreetCommand, exit_codes=(1, 21, 22, 23, 73, 74, 75, 76, 77, 78, 79)
+    "change-user-password",
+    cls=_DiscreetCommand,
+    exit_codes=(1, 21, 22, 23, 73, 74, 75, 76, 77, 78, 79),
+    usage=STOCK_USAGE,
+    examples={
+        "Ask for the password": "{} ~/env/qs-1/server1 user1",
+        "Read it from a file": "{} ~/env/qs-1/server1 user1 --password-stdin < password.txt",
+    },
 )
-@options.single_user("text", "json")
 @click.option("--password-stdin", is_flag=True, help="Read the password from stdin, as a single line.")
 @click.option(
     "--password",
     metavar="PASSWORD",
     help="The password; other users of this machine can see it. For scripts written for the stock command.",
 )
+@options.single_user("text", "json")
 @click.pass_obj
 def change_user_password(
     trail: "Trail", /, *, password_stdin: bool, password: str | None, **given: Any

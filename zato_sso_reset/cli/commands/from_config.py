@@ -15,7 +15,12 @@ _COMMANDS = {"sso_change_user_password": change_user_password, "sso_reset_user_p
 """Our commands, by their names in stored files."""
 
 
-@click.command("from-config", cls=Command, exit_codes=(1, *change_user_password.exit_codes))
+@click.command(
+    "from-config",
+    cls=Command,
+    exit_codes=(1, *change_user_password.exit_codes),
+    examples={"Run a stored command again": "{} zato.2026_11_23T18_52_12_110928.config"},
+)
 @click.argument("file", type=click.Path(path_type=Path))
 @click.pass_context
 def from_config(ctx: click.Context, file: Path) -> None:
@@ -56,9 +61,9 @@ def _argv(stored: click.Command, arguments: dict[str, str], file: Path) -> list[
         if isinstance(param, click.Argument):
             positional += [value] if value is not None else []
         elif not getattr(param, "is_flag", False):
-            argv += [f"{param.opts[0]}={value}"] if value is not None else []
+            argv += [f"{param.opts[-1]}={value}"] if value is not None else []
         elif value == "True":
-            argv.append(param.opts[0])
+            argv.append(param.opts[-1])
         elif value not in {None, "False"}:
             raise ConfigError(f"{quoted(file)}: {param.name} is neither True nor False.", "Correct it.")
     if arguments:

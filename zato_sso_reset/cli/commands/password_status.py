@@ -12,18 +12,29 @@ from zato_sso_reset.cli.command import Command
 from zato_sso_reset.cli.completion import complete_username
 
 
-@click.command("password-status", cls=Command, exit_codes=(22, 23, 73, 74, 75, 77, 78))
+@click.command(
+    "password-status",
+    cls=Command,
+    exit_codes=(22, 23, 73, 74, 75, 77, 78),
+    examples={
+        "List all users": "{} ~/env/qs-1/server1",
+        "Show one user": "{} ~/env/qs-1/server1 user1",
+        "List whose password expires within a month, for a spreadsheet": (
+            "{} ~/env/qs-1/server1 --within 30 -o csv"
+        ),
+    },
+)
 @options.path_argument
 @click.argument("username", type=options.username_type, required=False, shell_complete=complete_username)
 @click.option(
     "--within",
     type=options.days_or_0,
     metavar="DAYS",
-    help="Show only passwords that are expired, or expire within so many days.",
+    help="Show only passwords that are expired, or expire within so many days. [default: all]",
 )
 @options.output_option("table", "json", "csv")
-@options.store_log_option
 @options.verbose_option
+@options.store_log_option
 def password_status(
     path: Path,
     username: str | None,

@@ -12,7 +12,12 @@ from zato_sso_reset.errors import OutputError
 from zato_sso_reset.host.messages import print_line
 
 
-@click.command("quickstart", cls=Command, exit_codes=(20, 73, 74))
+@click.command(
+    "quickstart",
+    cls=Command,
+    exit_codes=(20, 73, 74),
+    examples={"Create a server with the user `user1`": "{} ~/env/qs-1/server1"},
+)
 @options.path_argument
 @click.option(
     "--username",
@@ -22,7 +27,8 @@ from zato_sso_reset.host.messages import print_line
     show_default=True,
     help="The user to create.",
 )
-def quickstart(path: Path, username: str) -> None:
+@click.pass_context
+def quickstart(ctx: click.Context, path: Path, username: str) -> None:
     """Create a server directory with a SQLite database and a user, for trials.
 
     PATH must not exist, or must be an empty directory. The next command to run is printed to stdout.
@@ -34,7 +40,8 @@ def quickstart(path: Path, username: str) -> None:
 
     created = create_server(path, username)
     separator = ["--"] if username.startswith("-") else []
-    command = shlex.join(["zato", "sso", "reset-user-password", *separator, str(created), username])
+    group = ctx.command_path.split()[:-1]  # as this command was called
+    command = shlex.join([*group, "reset-user-password", *separator, str(created), username])
     done = f"Created a server directory with the user `{username}`, who has a random password."
     print_line(f"{done} Next, run:")
     try:

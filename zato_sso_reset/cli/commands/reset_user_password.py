@@ -5,15 +5,24 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from zato_sso_reset.cli import options
-from zato_sso_reset.cli.command import AuditedCommand
+from zato_sso_reset.cli.command import STOCK_USAGE, AuditedCommand
 
 if TYPE_CHECKING:
     from zato_sso_reset.audit.trail import Trail
 
 
-@click.command("reset-user-password", cls=AuditedCommand, exit_codes=(21, 22, 23, 73, 74, 75, 76, 77, 78, 79))
-@options.single_user("text", "json", "password")
-@options.deliver_to_option
+@click.command(
+    "reset-user-password",
+    cls=AuditedCommand,
+    exit_codes=(21, 22, 23, 73, 74, 75, 76, 77, 78, 79),
+    usage=STOCK_USAGE,
+    examples={
+        "Print a new password": "{} ~/env/qs-1/server1 user1",
+        "Let a user in again, until tomorrow": "{} ~/env/qs-1/server1 user1 --unlock --expiry 1",
+        "Write the password to a file": "{} ~/env/qs-1/server1 user1 -o password --output-file user1.txt",
+    },
+)
+@options.single_user("text", "json", "password", destinations=[options.deliver_to_option])
 @click.pass_obj
 def reset_user_password(trail: "Trail", /, **given: Any) -> None:
     """Reset a user's password to a generated one.

@@ -15,15 +15,16 @@ if TYPE_CHECKING:
 
 
 @click.command(
-    "reset-user-passwords", cls=AuditedCommand, exit_codes=(1, 21, 22, 23, 73, 74, 75, 76, 77, 78, 79)
+    "reset-user-passwords",
+    cls=AuditedCommand,
+    exit_codes=(1, 21, 22, 23, 73, 74, 75, 76, 77, 78, 79),
+    examples={
+        "Reset all users except one": "{} ~/env/qs-1/server1 --all --exclude admin1 --output-file new.jsonl",
+        "Reset the users in a list": "{} ~/env/qs-1/server1 --users-from users.txt --output-file new.jsonl",
+        "Continue after an interruption": "{} ~/env/qs-1/server1 --all --output-file new.jsonl --resume",
+    },
 )
 @options.path_argument
-@click.option(
-    "--users-from",
-    type=UsersFile("rb"),
-    metavar="FILE",
-    help="Reset the users in FILE, one username per line; `-` is stdin.",
-)
 @click.option("--all", "all_users", is_flag=True, help="Reset all approved users.")
 @click.option(
     "--exclude",
@@ -34,6 +35,12 @@ if TYPE_CHECKING:
     help="With --all, leave out a user. May be given more than once.",
 )
 @click.option(
+    "--users-from",
+    type=UsersFile("rb"),
+    metavar="FILE",
+    help="Reset the users in FILE, one username per line; `-` is stdin.",
+)
+@click.option(
     "--output-file",
     type=click.Path(path_type=Path),
     metavar="FILE",
@@ -42,25 +49,26 @@ if TYPE_CHECKING:
 )
 @options.expiry_option
 @options.must_change_option
-@click.option(
-    "--jobs",
-    type=click.IntRange(1, 1024),
-    metavar="JOBS",
-    help="The number of threads that hash. [default: the number of cores that this process may use]",
-)
+@options.unlock_option
+@options.disable_totp_option
+@options.revoke_access_option
+@click.option("-n", "--dry-run", is_flag=True, help="Look up all users, try the first one, change nothing.")
+@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
+@click.option("--resume", is_flag=True, help="Continue --output-file after an interrupted run.")
 @click.option(
     "--skip-missing",
     is_flag=True,
     help="Leave out users that do not exist, are not approved, or are listed more than once.",
 )
-@click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
-@click.option("--dry-run", is_flag=True, help="Look up all users, try the first one, change nothing.")
-@click.option("--resume", is_flag=True, help="Continue --output-file after an interrupted run.")
-@options.unlock_option
-@options.disable_totp_option
-@options.revoke_access_option
-@options.store_log_option
+@click.option(
+    "--jobs",
+    type=click.IntRange(1, 1024),
+    metavar="N",
+    help="The number of threads that hash. [default: the number of cores that this process may use]",
+)
+@click.option("-q", "--no-progress", is_flag=True, help="Do not show the progress on a terminal.")
 @options.verbose_option
+@options.store_log_option
 @click.pass_obj
 def reset_user_passwords(trail: "Trail", /, **given: Any) -> None:
     """Reset many users' passwords to generated ones.
