@@ -13,6 +13,7 @@ from click.testing import CliRunner, Result
 from tests.support import databases
 from tests.support.databases import Database
 from tests.support.servers import STOCK, Server, quick_server, stock_server
+from tests.support.struck import hurry
 from zato_sso_reset.host.program import zato
 
 AUDIT = "Zato_Config_Unknown_sso__conf_audit_syslog"
@@ -95,6 +96,12 @@ def invoke() -> Callable[..., Result]:
         return CliRunner().invoke(zato, [str(arg) for arg in args], prog_name="zato", **options)  # type: ignore[arg-type]
 
     return run
+
+
+@pytest.fixture
+def hurried(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Shorten the time limits in this process."""
+    hurry(monkeypatch.setitem)
 
 
 ZATO = Path(sys.executable).with_name("zato")

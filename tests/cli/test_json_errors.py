@@ -172,6 +172,7 @@ class TestErrors:
         assert done.exit_code == 77
         assert read_error(77, done.stdout, done.stderr)["hint"].startswith("Run as ")
 
+    @pytest.mark.usefixtures("hurried")
     def test_locked_database(self, sqlite_server: Server, invoke: Invoke) -> None:
         """A dry run needs the lock too."""
         with sqlite_server.database.connect() as connection:

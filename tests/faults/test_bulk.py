@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 from click.testing import Result
 
-from tests.conftest import ZATO
+from tests.conftest import ENGINES, ZATO
 from tests.faults.conftest import (
     RESET,
     AfterLine,
@@ -189,6 +189,7 @@ class TestDatabase:
         assert set(names(OUT.read_text())) == {"user1", "locked1", "changing1"}
         assert_valid(server, OUT.read_text())
 
+    @pytest.mark.usefixtures("hurried")
     def test_row_locked(self, server: Server, invoke: Invoke, after_line: AfterLine) -> None:
         """Row 15: the batches before it are done, and --resume does the rest after the lock."""
         with server.database.connect() as connection:
@@ -267,14 +268,16 @@ class TestClock:
 
         return stop
 
+    # MySQL stores whole seconds.
     @pytest.mark.parametrize(
-        "times",
+        ("server", "times"),
         [
-            (None, "2026-12-01 12:00:00"),
-            (None, "2026-12-01 11:00:00"),
-            ("2026-12-02 12:00:00", "2026-12-01 12:00:00"),
+            *((engine, (None, "2026-12-01 12:00:00")) for engine in ENGINES),
+            ("mysql", (None, "2026-12-01 11:00:00")),
+            ("mysql", ("2026-12-02 12:00:00", "2026-12-01 12:00:00")),
         ],
-        ids=["frozen", "back on resume", "back since an earlier reset"],
+        ids=[*(f"{engine}-frozen" for engine in ENGINES), "back on resume", "back since an earlier reset"],
+        indirect=["server"],
     )
     def test_batches_differ(
         self,

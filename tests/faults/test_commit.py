@@ -98,6 +98,7 @@ class TestLookup:
 
         assert_old(proxied.server)
 
+    @pytest.mark.usefixtures("hurried")
     def test_row_locked(self, proxied: Proxied, invoke: Invoke, after_line: AfterLine) -> None:
         """Row 14: a row that another session has locked meanwhile can't be looked up."""
         with proxied.server.database.connect() as connection:

@@ -176,12 +176,12 @@ class TestErrors:
     """Every error path, with secrets involved."""
 
     @break_database
-    def test_database(self, server: Server, harm: Harm, audited: Listener, process: Process) -> None:
+    def test_database(self, server: Server, harm: Harm, audited: Listener, invoke: Invoke) -> None:
         """A failing database leaks nothing, and the old password stays."""
         query = "SELECT password FROM zato_sso_user WHERE username = 'user1'"
         before = server.database.run(query)
         harm(server)
-        done = process(*RESET, *LOGGED, server.path, "user1")
+        done = invoke(*RESET, *LOGGED, server.path, "user1")
 
         assert_no_secret(server, done, audited)
         assert_no_secret_in_exceptions(server)
