@@ -18,6 +18,7 @@ import pymysql
 import pytest
 from click.testing import Result
 
+from tests.conftest import ENGINES
 from tests.support import databases, processes
 from tests.support.bulk import RESET as BULK_RESET
 from tests.support.databases import Database, run
@@ -31,6 +32,12 @@ RESET = ("sso", "reset-user-password")
 
 SECRET = "S3cr3t"
 """Part of many invalid values; no message may show it."""
+
+
+def first_on(*engines: str) -> pytest.MarkDecorator:
+    """Give a test a server on these engines; the exhaustive tests run it on the others."""
+    others = [pytest.param(each, marks=pytest.mark.exhaustive) for each in ENGINES if each not in engines]
+    return pytest.mark.parametrize("server", [*engines, *others], indirect=True)
 
 
 @dataclass

@@ -1,12 +1,11 @@
-"""Rows 1, 24 and 25 at random, on one engine each: `python -m tests.faults.loops` runs all of it on all."""
+"""Rows 1, 24 and 25 at random: the short form of `python -m tests.faults.loops --long`."""
 
-import pytest
-
+from tests.faults.conftest import first_on
 from tests.faults.loops import MANY, bulk_kill_loop, busy_server, kill_loop, race
 from tests.support.servers import Server, insert_users
 
 
-@pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+@first_on("postgresql")
 def test_kills_at_random_instants(server: Server) -> None:
     """Row 1: the account has its old password, or one that was printed completely."""
     figures = kill_loop(server, kills=3, seed=1)
@@ -14,7 +13,7 @@ def test_kills_at_random_instants(server: Server) -> None:
     assert figures.lost == 0, figures
 
 
-@pytest.mark.parametrize("server", ["mysql"], indirect=True)
+@first_on("mysql")
 def test_kills_of_bulk_resets(server: Server) -> None:
     """Row 1: after --resume, each user has exactly one line, which is valid."""
     insert_users(server, MANY)
@@ -23,7 +22,7 @@ def test_kills_of_bulk_resets(server: Server) -> None:
     assert figures.lost == 0, figures
 
 
-@pytest.mark.parametrize("server", ["mysql"], indirect=True)
+@first_on("mysql")
 def test_many_administrators(server: Server) -> None:
     """Row 24: each user has a password of a process that ended with 0."""
     figures = race(server, 5, ["user1", "user1", "user1", "locked1", "MixedCase"])
@@ -32,10 +31,11 @@ def test_many_administrators(server: Server) -> None:
     assert (figures.new, figures.lost) == (3, 0)
 
 
-def test_running_server(sqlite_server: Server) -> None:
+@first_on("sqlite")
+def test_running_server(server: Server) -> None:
     """Row 25: readers and writers run meanwhile."""
-    with busy_server(sqlite_server):
-        figures = race(sqlite_server, 3, ["user1", "MixedCase"])
+    with busy_server(server):
+        figures = race(server, 3, ["user1", "MixedCase"])
 
     assert set(figures.exit_codes) <= {0, 75}
     assert figures.lost == 0, figures
