@@ -14,9 +14,13 @@ def quoted(text: object, limit: int = 200) -> str:
     return f"`{printable(str(text), limit)}`"
 
 
-def did_you_mean(wanted: str, known: Mapping[str, str]) -> str:
-    """Return a sentence that suggests the values of the nearest keys, at most three, or an empty text."""
+def did_you_mean(wanted: str, known: Mapping[str, str], cutoff: float = 0.6) -> str:
+    """Return a sentence that suggests the values of the nearest keys, at most three, or an empty text.
+
+    `cutoff` is the least similarity, from 0 to 1. A key that is the same is suggested alone.
+    """
     from difflib import get_close_matches
 
-    near = " or ".join(quoted(known[key]) for key in get_close_matches(wanted, known))
+    keys = [wanted] if wanted in known else get_close_matches(wanted, known, cutoff=cutoff)
+    near = " or ".join(quoted(known[key]) for key in keys)
     return f"Did you mean {near}?" if near else ""

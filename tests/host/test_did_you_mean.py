@@ -107,6 +107,16 @@ class TestUsernames:
 class TestServers:
     """A PATH that does not exist."""
 
+    @pytest.mark.parametrize("command", [RESET, ("sso", "password-status")])
+    def test_swapped_arguments_are_recognised(
+        self, sqlite_server: Server, invoke: Invoke, command: tuple[str, ...]
+    ) -> None:
+        """The user exists, and the server too."""
+        done = invoke(*command, "user1", sqlite_server.path)
+
+        assert done.exit_code == 23
+        assert done.stderr == "Error: No server found at `user1`. PATH comes before USERNAME.\n"
+
     def test_neighbouring_servers_are_suggested(self, sqlite_server: Server, invoke: Invoke) -> None:
         """The suggestions are written like the given path."""
         (sqlite_server.path.parent / "serve1").mkdir()
@@ -149,16 +159,18 @@ class TestOptionsAndCommands:
             (("from-config", "--hepl", "FILE"), "--help"),
             (("from-confg", "FILE"), "from-config"),
             (("ss", "reset-user-password"), "sso"),
-            (("sso", "reset-pasword", "PATH", "user1"), "reset-user-password"),
+            (("sso", "reset-pasword", "PATH", "user1"), "`zato sso reset-user-password`"),
+            (("reset-user-password", "PATH", "user1"), "`zato sso reset-user-password`"),
+            (("reset-user-pasword", "PATH", "user1"), "`zato sso reset-user-password`"),
             (("sso", "quikstart", "PATH"), "quickstart"),
         ],
     )
     def test_nearest_is_suggested(self, invoke: Invoke, arguments: tuple[str, ...], near: str) -> None:
-        """The error is one line."""
+        """The error is one line, in which the suggestion comes before what else helps."""
         done = invoke(*arguments)
 
         assert (done.exit_code, done.stdout) == (2, "")
-        assert near in done.stderr.partition(" Did you mean ")[2]
+        assert near in done.stderr.partition(". Did you mean ")[2]
         assert done.stderr.count("\n") == 1
 
     def test_distant_names_are_not_suggested(self, invoke: Invoke) -> None:

@@ -69,6 +69,41 @@ class TestHandOver:
         assert (done.returncode, done.stderr) == (7, "")
         assert done.stdout == "".join(f"{argument}\n" for argument in arguments)
 
+    @pytest.mark.parametrize(
+        ("arguments", "near"),
+        [
+            (("reset-user-password", "PATH", "user1"), "zato sso reset-user-password"),
+            (("sso", "reset-pasword", "PATH", "user1"), "zato sso reset-user-password"),
+            (
+                ("sso", "reset-user-pasword"),
+                "zato sso reset-user-password` or `zato sso reset-user-passwords",
+            ),
+            (("plugin",), "zato plugins"),
+        ],
+    )
+    def test_near_miss_is_reported_first(
+        self, stand_in: Callable[[str], Path], process: Process, arguments: tuple[str, ...], near: str
+    ) -> None:
+        """The stock command runs all the same."""
+        stand_in(PRINT_ARGUMENTS)
+        done = process(*arguments)
+
+        assert (done.returncode, done.stdout.split()) == (7, list(arguments))
+        assert "is handed over to the stock `zato`. Did you mean `" in done.stderr
+        assert f"`{near}`?\n" in done.stderr
+
+    @pytest.mark.parametrize("group", [(), ("sso",)])
+    def test_stock_commands_are_no_near_misses(
+        self, stand_in: Callable[[str], Path], process: Process, group: tuple[str, ...]
+    ) -> None:
+        """Nothing is added to their output."""
+        stand_in(PRINT_ARGUMENTS)
+        stock = ("quickstart", "set-ide-password", "check-config", "update-password", "start", "info")
+        stock_sso = ("login", "logout", "create-user", "lock-user", "reset-totp-key", "delete-user")
+
+        for name in stock_sso if group else stock:
+            assert process(*group, name).stderr == ""
+
     def test_streams_are_the_same(self, stand_in: Callable[[str], Path], process: Process) -> None:
         """The stock command reads our stdin and writes to our stderr."""
         stand_in("cat >&2")

@@ -4,6 +4,7 @@ import os
 import re
 import textwrap
 from collections.abc import Sequence
+from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -11,7 +12,7 @@ from typing import Any
 import click
 
 from zato_sso_reset.cli.process import prepare_process
-from zato_sso_reset.errors import ExhaustedError, ZatoError, is_exhaustion
+from zato_sso_reset.errors import ExhaustedError, NotAServerError, ZatoError, is_exhaustion
 from zato_sso_reset.host.examples import CommandWithExamples
 from zato_sso_reset.host.messages import ERRORS_AS_JSON, HintedUsageError, print_line
 from zato_sso_reset.signals import immediate_interrupts
@@ -95,6 +96,11 @@ class Command(CommandWithExamples):
         try:
             with immediate_interrupts():
                 return super().invoke(ctx)
+        except NotAServerError as error:
+            username = ctx.params.get("username")
+            if username and _is_server(username):
+                error.hint = "PATH comes before USERNAME."
+            raise
         except (ZatoError, click.ClickException, click.exceptions.Exit, click.Abort):
             raise
         except Exception as error:  # noqa: BLE001 the last resort
@@ -118,6 +124,15 @@ class AuditedCommand(Command):
                 message = error.format_message() if isinstance(error, click.ClickException) else str(error)
                 trail.refused(message, error.exit_code)
             raise
+
+
+def _is_server(path: str) -> bool:
+    from zato_sso_reset.server.directory import find_repo
+
+    with suppress(ZatoError):
+        find_repo(Path(os.path.expanduser(path)))  # noqa: PTH111 an unknown user's `~name` stays as it is
+        return True
+    return False
 
 
 def _requests_json(args: Sequence[str]) -> bool:

@@ -120,10 +120,7 @@ class UserRepository:
         ):
             rows = self._rows(query.limit(CANDIDATES), [username]) or []
             near |= {found.lower(): found for (found,) in rows if UNREADABLE not in found}
-        wanted = username.lower()
-        if wanted in near:
-            near = {wanted: near[wanted]}
-        return did_you_mean(wanted, near) or "Check the name; its case matters."
+        return did_you_mean(username.lower(), near) or "Check the name; its case matters."
 
     def hint_at_policies(self) -> str:
         """Return a hint if PostgreSQL's row-level security may hide users, or else an empty text."""

@@ -50,7 +50,7 @@ class PluginGroup(CommandWithExamples, click.Group):
         if command := self.get_command(ctx, args[0]):
             return args[0], command, args[1:]
         if args[0][:1] != "-" and not ctx.resilient_parsing:
-            hand_over([*_group_names(ctx), *args], args[0], known=find_plugins(self.entry_point_group))
+            hand_over([*_group_names(ctx), *args], args[0], known=self._known(ctx))
         return super().resolve_command(ctx, args)
 
     def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
@@ -100,6 +100,17 @@ class PluginGroup(CommandWithExamples, click.Group):
             code = os.EX_IOERR
             discard(1)
         sys.exit(code)
+
+    def _known(self, ctx: click.Context) -> dict[str, str]:
+        """Return the command lines of all commands, those of the groups within this one too, by name."""
+        names = find_plugins(self.entry_point_group)
+        parent = self.entry_point_group.removesuffix("commands")
+        known = {
+            inner: f"{ctx.command_path} {name} {inner}"
+            for name in names
+            for inner in find_plugins(f"{parent}{name}.commands")
+        }
+        return known | {name: f"{ctx.command_path} {name}" for name in names}
 
 
 def completing_shell(ctx: click.Context) -> str:

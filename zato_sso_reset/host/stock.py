@@ -4,14 +4,14 @@ import os
 import re
 import shutil
 import time
-from collections.abc import Iterable, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 from typing import NoReturn
 
 import click
 
-from zato_sso_reset.host.messages import HintedUsageError
+from zato_sso_reset.host.messages import HintedUsageError, print_line
 from zato_sso_reset.text import did_you_mean, printable, quoted
 
 STOCK_CLI = "ZATO_STOCK_CLI"  # the environment variable with the path of the stock `zato`
@@ -23,18 +23,27 @@ MAX_HAND_OVERS = 5  # more hand-overs in a row are a loop: no stock command star
 HAND_OVER_WINDOW = 60  # seconds within which hand-overs count as in a row
 
 
-def hand_over(args: Sequence[str], command: str, known: Iterable[str]) -> NoReturn:
+SIMILARITY = 0.8  # of a near miss
+STOCK_COMMANDS = {"quickstart", "set-ide-password"}  # those of the stock `zato` that are as similar to ours
+
+
+def hand_over(args: Sequence[str], command: str, known: Mapping[str, str]) -> NoReturn:
     """Replace this process with the stock `zato`, with the same arguments.
 
-    Raises UsageError if there is none, which suggests the nearest of `known` instead of `command`, or
-    ClickException if it can't be run or handed the same command back.
+    The nearest of `known`, our own commands by name, are suggested instead of `command`. Raises UsageError if
+    there is no stock `zato`, or ClickException if it can't be run or handed the same command back.
     """
     shown = printable(command, 40)
+    near = "" if command in STOCK_COMMANDS else did_you_mean(command, known, SIMILARITY)
     stock = _find_stock()
     if not stock:
-        message = f"No such command `{shown}`, and no stock `zato` on PATH to hand it over to."
-        near = did_you_mean(command, {name: name for name in known})
-        raise HintedUsageError(message, near or f"{STOCK_CLI} can name the stock `zato`.")
+        missing = "no stock `zato` on PATH to hand it over to."
+        if near:
+            raise HintedUsageError(f"No such command `{shown}`. {near}", f"There is {missing}")
+        hint = f"{STOCK_CLI} can name the stock `zato`."
+        raise HintedUsageError(f"No such command `{shown}`, and {missing}", hint)
+    if near:
+        print_line(f"`{shown}` is handed over to the stock `zato`. {near}")
     count = _count_hand_overs()
     if count > MAX_HAND_OVERS or _is_this_program(stock):
         problem = (

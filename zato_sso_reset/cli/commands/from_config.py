@@ -33,7 +33,7 @@ def from_config(ctx: click.Context, file: Path) -> None:
     if not name:
         raise ConfigError(f"{quoted(file)} has no `command=`.", "Use a file written by --store-config.")
     if name not in _COMMANDS:
-        hand_over(["from-config", str(file)], name, known=_COMMANDS)
+        hand_over(["from-config", str(file)], name, known={known: known for known in _COMMANDS})
     stored = _COMMANDS[name]
     argv = _argv(stored, arguments, file)
     with stored.make_context(f"sso {stored.name}", argv, parent=ctx.parent) as stored_ctx:
