@@ -1,4 +1,4 @@
-"""Rows 15 to 23 and 29: a database that is locked, full, read-only, silent, absent, or changed meanwhile."""
+"""Rows 15 to 23, 29, 30: a database that is locked, full, read-only, silent, absent, or changed meanwhile."""
 
 import os
 import resource
@@ -14,13 +14,30 @@ from pathlib import Path
 import pytest
 
 from tests.conftest import ZATO
-from tests.faults.conftest import RESET, Invoke, Refuse, assert_new, assert_old, check_refusal, one_line
+from tests.faults.conftest import (
+    RESET,
+    Invoke,
+    Refuse,
+    assert_new,
+    assert_old,
+    check_refusal,
+    finish_unknown,
+    one_line,
+    printed,
+    start_struck,
+)
 from tests.support import databases, processes
 from tests.support.bulk import APPROVED, bulk_arguments, records
 from tests.support.databases import Database, run
 from tests.support.processes import AS_NOBODY, STRUCK, environment
 from tests.support.servers import OLD, Server, quick_server
 from tests.support.tls import make_certificate
+
+NO_REPLICA = (
+    "SET GLOBAL rpl_semi_sync_master_wait_point = 'AFTER_SYNC', rpl_semi_sync_master_timeout = 4294967295, "
+    "rpl_semi_sync_master_enabled = 1"
+)
+"""Semi-synchronous replication, to nobody."""
 
 
 def start(server: Server, *program: str, **options: object) -> "subprocess.Popen[str]":
@@ -360,3 +377,24 @@ class TestOwnMariaDB:
         found = {record.username: record.password for record in records(many.stdout)}
         assert found.keys() == APPROVED - {"user1"}
         assert server.opened_by(found) == found.keys()
+
+    @pytest.mark.exhaustive
+    @pytest.mark.parametrize(
+        ("hold", "release", "is_lost"),
+        [
+            ("FLUSH TABLES WITH READ LOCK", "UNLOCK TABLES", True),
+            (NO_REPLICA, "SET GLOBAL rpl_semi_sync_master_enabled = 0", False),
+        ],
+        ids=["read lock", "no replica"],
+    )
+    def test_commit_waits(self, server: Server, hold: str, release: str, *, is_lost: bool) -> None:
+        """Row 30: the read lock makes the COMMIT fail in the end; the absent replica only delays it."""
+        running = start_struck((*RESET, server.path, "user1"), "after-line:SIGSTOP")
+        running.wait_until_stopped()
+        with server.database.connect(admin=True) as connection:
+            run(connection, hold)
+            stdout = finish_unknown(running)
+            run(connection, release)
+        server.settle()
+
+        assert server.opens("user1", OLD if is_lost else printed(stdout))

@@ -1,7 +1,8 @@
-"""Rows 26 and 28: deferred triggers, and PgBouncer in front of PostgreSQL."""
+"""Rows 26, 28 and 30: deferred triggers, PgBouncer in front of PostgreSQL, and an absent standby."""
 
 import os
 import shutil
+import signal
 import socket
 import subprocess
 import tempfile
@@ -12,12 +13,21 @@ from pathlib import Path
 
 import pytest
 
-from tests.faults.conftest import Invoke, Refuse, assert_old, check_refusal
+from tests.faults.conftest import (
+    RESET,
+    Invoke,
+    Refuse,
+    assert_new,
+    assert_old,
+    check_refusal,
+    finish_unknown,
+    start_struck,
+)
 from tests.support import databases
 from tests.support.bulk import APPROVED, assert_all_old, assert_valid, bulk_arguments, names
 from tests.support.databases import PASSWORD
 from tests.support.limits import NOBODY
-from tests.support.servers import Server, insert_users
+from tests.support.servers import OLD, Server, insert_users, quick_server
 
 RESTORE = "UPDATE zato_sso_user SET password = old.password WHERE id = old.id"
 RAISE = "RAISE EXCEPTION 'row: %', new.password USING DETAIL = new.password"
@@ -112,3 +122,48 @@ class TestPgBouncer:
         assert (done.exit_code, "Error" in done.stderr) == (0, False), done.stderr
         assert set(names(done.stdout)) == APPROVED | set(added)
         assert_valid(server, done.stdout)
+
+
+@pytest.fixture
+def without_standby(tmp_path: Path) -> Iterator[Server]:
+    """A server on a PostgreSQL of its own, where each COMMIT waits for a standby that is absent."""
+    programs = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))  # Debian has only clients on PATH
+    if not programs:
+        databases.unreachable("initdb in /usr/lib/postgresql", FileNotFoundError())
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        port = int(free.getsockname()[1])
+    with tempfile.TemporaryDirectory() as folder:
+        user = NOBODY if os.geteuid() == 0 else None  # PostgreSQL refuses to run as root
+        Path(folder).chmod(0o777)
+        initdb = [str(programs[-1]), "--no-sync", "--auth=trust", "--username=postgres", f"{folder}/data"]
+        subprocess.run(initdb, check=True, stdout=subprocess.DEVNULL, user=user, cwd=folder)
+        address = [f"--port={port}", "--listen-addresses=127.0.0.1", "--unix-socket-directories="]
+        waiting = ["--synchronous-standby-names=absent", "--synchronous-commit=local"]
+        postgres = [str(programs[-1].with_name("postgres")), "-D", f"{folder}/data", *address, *waiting]
+        process = subprocess.Popen(postgres, stderr=subprocess.DEVNULL, user=user, cwd=folder)
+        for _ in range(200):
+            with suppress(ConnectionRefusedError), socket.create_connection(("127.0.0.1", port)):
+                break
+            time.sleep(0.05)
+        database = databases.postgresql("own", port)
+        databases.make_tables(database)
+        server = quick_server(tmp_path / "server1", database)
+        database.run(f"ALTER ROLE {database.user} SET synchronous_commit = 'on'", admin=True)
+        yield server
+        process.send_signal(signal.SIGQUIT)
+        process.wait(30)
+
+
+@pytest.mark.exhaustive
+def test_commit_waits_for_a_standby(without_standby: Server) -> None:
+    """Row 30: the COMMIT is done, but is not visible until a standby has it."""
+    running = start_struck((*RESET, without_standby.path, "user1"), "after-line:SIGSTOP")
+    running.wait_until_stopped()
+    stdout = finish_unknown(running)
+    assert_old(without_standby)
+    ended = "SELECT pg_cancel_backend(pid) FROM pg_stat_activity WHERE wait_event = 'SyncRep'"
+    assert without_standby.database.run(ended, admin=True) == [(True,)]
+    while without_standby.opens("user1", OLD):
+        time.sleep(0.05)
+
+    assert_new(without_standby, stdout)

@@ -138,9 +138,9 @@ def _connect(database: Database, *, admin: bool) -> Any:
     return pymysql.connect(database=database.name, client_flag=flags, **options)
 
 
-def postgresql(worker: str) -> Database:
-    """Create an empty database on the local PostgreSQL, owned by a new user."""
-    return _create("postgresql", f"zato_test_{worker}", PORTS["postgresql"])
+def postgresql(worker: str, port: int = PORTS["postgresql"]) -> Database:
+    """Create an empty database on a PostgreSQL of this machine, owned by a new user."""
+    return _create("postgresql", f"zato_test_{worker}", port)
 
 
 def mysql(worker: str, port: int = PORTS["mysql"]) -> Database:

@@ -167,20 +167,21 @@ def insert_users(server: Server, usernames: Iterable[str], **columns: object) ->
 def _insert(
     connection: Any, server: Server, user_id: int, username: str, columns: Mapping[str, object]
 ) -> None:
-    now = datetime.now(timezone.utc).replace(tzinfo=None) - timedelta(days=10)
+    now = datetime.now(timezone.utc).replace(tzinfo=None)
+    then = now - timedelta(days=10, seconds=1)  # MySQL rounds up to a whole second
     values: dict[str, object] = {
         "id": user_id,
         "user_id": f"zusr{user_id}",
         **dict.fromkeys(("is_active", "password_is_set"), True),
         **dict.fromkeys(("is_internal", "is_super_user", "is_locked", "password_must_change"), False),
         "is_totp_enabled": False,
-        **dict.fromkeys(("approval_status_mod_time", "password_last_set", "sign_up_time"), str(now)),
+        **dict.fromkeys(("approval_status_mod_time", "password_last_set", "sign_up_time"), str(then)),
         "creation_ctx": "null",
         "approval_status": "approved",
         "approval_status_mod_by": "auto",
         "username": username,
         "password": columns.get("password") or server.seal(_hash_of_old()),
-        "password_expiry": str(now + timedelta(days=100)),
+        "password_expiry": str(then + timedelta(days=100)),
         "sign_up_status": "final",
         "sign_up_confirm_token": f"cli.{user_id}",
         **columns,

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import Connection, Select, literal, null, select, tuple_, type_coerce
+from sqlalchemy import Connection, Select, String, cast, literal, null, select, tuple_, type_coerce
 from sqlalchemy.types import NullType
 
 from zato_sso_reset.database.engine import Database
@@ -69,10 +69,13 @@ class StatusRepository:
 
         With `until`, only users whose password expires by then are returned.
         """
-        query = _by_expiry(select(_EXPIRY, users.c.id), until).limit(size)
+        # MySQL 9 refuses a zero date as a value to compare with, but not as a text.
+        is_mysql = self._connection.dialect.name == "mysql"
+        compared = cast(users.c.password_expiry, String) if is_mysql else _EXPIRY
+        query = _by_expiry(select(compared, users.c.id), until).limit(size)
         if after:
             expiry, user_id = after
-            query = query.where(tuple_(_EXPIRY, users.c.id) > tuple_(literal(expiry, NullType()), user_id))
+            query = query.where(tuple_(compared, users.c.id) > tuple_(literal(expiry, NullType()), user_id))
         ids = array("q")
         for expiry, user_id in self._connection.execute(query, execution_options=_STREAMED):
             ids.append(user_id)

@@ -9,6 +9,7 @@ from zato_sso_reset.files import as_owner, owner_of, read_text
 from zato_sso_reset.text import did_you_mean, printable, quoted
 
 MAX_INFO = 64 * 1024  # bytes: the `.zato-info` of a stock Zato has some 200
+MAX_BRACKETS = 100  # opening ones: a stock one has one
 
 
 def find_repo(path: Path) -> Path:
@@ -58,9 +59,9 @@ def _component(path: Path) -> str:
         return "SERVER"
     try:
         if info.stat().st_size <= MAX_INFO:
-            return str(json.loads(read_text(info))["component"])
-    except RecursionError:
-        pass
+            text = read_text(info)
+            if text.count("[") + text.count("{") <= MAX_BRACKETS:
+                return str(json.loads(text)["component"])
     except (ValueError, TypeError, KeyError, ConfigError, PermissionDeniedError):
         return "SERVER"
     raise ConfigError(f"{quoted(info)} is too large, or nested too deeply.", "Restore the file.")
