@@ -335,12 +335,14 @@ class TestOtherFiles:
         assert_valid(sqlite_server, first_five)
 
     def test_file_in_use_is_an_error(self, sqlite_server: Server, first_five: str, resume: Resume) -> None:
-        """Two runs never write to one file."""
+        """Two runs never write to one file; the second one closes it again."""
         with OUT.open("rb+") as file:
             fcntl.flock(file, fcntl.LOCK_EX)
             error = error_line(resume(), 73)
+            links = [link.readlink() for link in Path("/dev/fd").iterdir() if link.is_symlink()]
 
         assert "Another process is writing to" in error
+        assert links.count(OUT.absolute()) == 1
         assert OUT.read_text() == first_five
         assert_valid(sqlite_server, first_five)
 

@@ -49,6 +49,7 @@ class JsonLinesFile:
         except FileExistsError:
             check_new(path)
         except BlockingIOError:
+            os.close(self._fd)
             raise FileNotMadeError(f"Another process is writing to {self._shown}.", "Wait for it.") from None
         except OSError as error:
             message = f"{self._shown} can't be {'opened' if resume else 'created'}: {error.strerror}."

@@ -1,9 +1,11 @@
 """The location of the SSO tables."""
 
 import os
+import stat
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, field
+from pathlib import Path
 from urllib.parse import parse_qs, unquote, urlsplit
 
 from zato_sso_reset.domain.settings import Setting, Settings
@@ -34,6 +36,8 @@ OPTIONS: Mapping[str, set[str]] = {
     "mariadb": _MYSQL_OPTIONS,
 }
 """The options of `[sql] url`: none of them has the driver send a file or look for a password."""
+
+_FILES = {"sslcert", "sslcrl", "sslkey", "sslrootcert", "ssl_ca", "ssl_cert", "ssl_key"}
 
 CLIENT_CERTIFICATE = {"sslcert", "sslkey", "ssl_cert", "ssl_key"}
 """Options for the directory's owner alone: these files are sent, or prove an identity."""
@@ -136,7 +140,7 @@ def _parse_url(setting: Setting, owner: int | None) -> DatabaseConfig:
 def _check_options(config: DatabaseConfig) -> None:
     """Refuse options that could send a file, or a password that is not in the URL, to the URL's host."""
     allowed = OPTIONS.get(config.backend)
-    for name in config.options:
+    for name, values in config.options.items():
         shown = "an option" if config.hidden else f"the option {quoted(name, 40)}"
         if allowed is not None and name not in allowed:
             choice = ", ".join(sorted(allowed)) or "no option"
@@ -144,3 +148,13 @@ def _check_options(config: DatabaseConfig) -> None:
         if name in CLIENT_CERTIFICATE and config.owner not in {None, os.geteuid()}:
             message = f"[sql] url has the option `{name}`, which only the owner of the directory may use."
             raise ConfigError(message, as_owner(config.owner))
+        if name in _FILES and any(map(_is_special, values)):
+            message = f"[sql] url has the option `{name}` with something that is not a regular file."
+            raise ConfigError(message, "Correct the path.")
+
+
+def _is_special(path: str) -> bool:
+    """Return whether a path is a directory, a device or a FIFO, which a driver would wait for."""
+    with suppress(OSError, ValueError):
+        return not stat.S_ISREG(Path(path).stat().st_mode)
+    return False
