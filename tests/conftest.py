@@ -28,6 +28,8 @@ def _own_world(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in list(os.environ):
         if name.startswith(("Zato_Config_", "ZATO_", "_ZATO", "PYTHON")):
             monkeypatch.delenv(name)
+    monkeypatch.delenv("NO_COLOR", raising=False)
+    monkeypatch.setenv("TERM", "xterm")
     # A process with a full disk would leave half a file there.
     monkeypatch.setenv("PYTHONDONTWRITEBYTECODE", "1")
     # For every server, and for processes too: no test may write to the machine's own syslog.

@@ -8,6 +8,7 @@ from datetime import datetime
 from itertools import chain
 from unicodedata import combining, east_asian_width
 
+import click
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -122,6 +123,19 @@ class TestTable:
         assert len(lines) == 1 + sum(map(len, pages)) + 1
         assert all(line.isprintable() for line in lines)
         assert not width or max(map(columns_of, lines)) <= width
+
+    @few
+    @given(pages, st.none() | st.integers(1, 200))
+    def test_colours_change_no_text(self, pages: list[list[PasswordStatus]], width: int | None) -> None:
+        """They take no columns, wherever a line is cut."""
+        assert click.unstyle("".join(to_table(pages, width, colour=True))) == "".join(to_table(pages, width))
+
+    def test_only_states_have_colours(self) -> None:
+        """A name like a state has none."""
+        status = replace(STATUS, username="locked", is_locked=True, must_change=True)
+        line = "".join(to_table([[status]], None, colour=True)).split("\n")[1]
+
+        assert line.startswith("locked    \x1b[31mlocked\x1b[0m, \x1b[33mmust change\x1b[0m")
 
     @given(statuses)
     def test_lines_are_complete_without_a_terminal(self, status: PasswordStatus) -> None:

@@ -16,6 +16,7 @@ from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
 
+import click
 import pytest
 from click.exceptions import Exit
 
@@ -377,17 +378,19 @@ class TestStdout:
         assert caught.value.exit_code == 74
 
     def test_table_fits_the_terminal(self, sqlite_server: Server) -> None:
-        """A long name is cut."""
+        """A long name is cut, and states have colours."""
         insert_user(sqlite_server, 11, "a" * 100, {})
         master, slave = pty.openpty()
         fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("4H", 25, 70, 0, 0))
         with start(sqlite_server, slave) as process:
             os.close(slave)
             _, found = process.communicate(timeout=60)
-        lines = os.read(master, 10_000).decode().splitlines()
+        shown = os.read(master, 10_000).decode()
         os.close(master)
+        lines = click.unstyle(shown).splitlines()
 
         assert (process.returncode, found) == (0, "")
         assert len(lines) == len(USERS) + 2
         assert max(map(len, lines)) == 70
         assert lines[-1].startswith("a" * 16 + "…  ")
+        assert "\x1b[31mlocked\x1b[0m" in shown

@@ -1,5 +1,7 @@
 """The `zato` program: help, version, errors, start and interruption."""
 
+import os
+import pty
 import re
 import runpy
 import signal
@@ -192,6 +194,24 @@ class TestErrors:
 
         assert done.exit_code in ({0} if "Usage: " in done.stdout else {2, 23})
         assert done.exit_code == 0 or is_one_line(done.stderr.splitlines(keepends=True)[-1])
+
+    @pytest.mark.parametrize(
+        ("env", "beginning"),
+        [
+            ({"NO_COLOR": ""}, "\x1b[31m\x1b[1mError\x1b[0m: No such"),
+            ({"NO_COLOR": "1"}, "Error: No such"),
+            ({"TERM": "dumb"}, "Error: No such"),
+        ],
+    )
+    def test_error_has_a_colour_on_a_terminal(self, env: dict[str, str], beginning: str) -> None:
+        """Unless NO_COLOR is set, or the terminal has none."""
+        master, slave = pty.openpty()
+        argv = [str(ZATO), "--bogus"]
+        env = {**os.environ, **env}
+        subprocess.run(argv, env=env, stderr=slave, stdout=subprocess.DEVNULL, timeout=60, check=False)
+        os.close(slave)
+        with os.fdopen(master, "rb") as terminal:
+            assert terminal.read1().decode().startswith(beginning)
 
     @pytest.mark.parametrize("redirection", ["2>&-", "2>/dev/full"])
     @pytest.mark.parametrize("arguments", ["--bogus", "bogus"])

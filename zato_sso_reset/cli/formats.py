@@ -3,10 +3,13 @@
 import csv
 import io
 import json
+import re
 from collections.abc import Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
 from unicodedata import combining, east_asian_width
+
+import click
 
 from zato_sso_reset.domain.users import APPROVED, iso_utc
 from zato_sso_reset.services.status import PasswordStatus
@@ -18,6 +21,7 @@ HEADER = ("USERNAME", "STATE", "EXPIRES", "DAYS", "SESSIONS", "HASH (! below set
 
 NUMBERS = {HEADER.index("DAYS"), HEADER.index("SESSIONS")}  # right-aligned columns
 FORMULA = ("=", "+", "-", "@")  # the first characters of texts that a spreadsheet would evaluate as a formula
+STATE_COLOURS = {"expired": "red", "locked": "red", "not approved": "red", "must change": "yellow"}
 LONGEST = 2000  # characters of an escaped text
 
 
@@ -39,10 +43,12 @@ def to_csv(pages: Iterable[Sequence[PasswordStatus]]) -> Iterator[str]:
         yield lines.getvalue()
 
 
-def to_table(pages: Iterable[Sequence[PasswordStatus]], width: int | None) -> Iterator[str]:
+def to_table(
+    pages: Iterable[Sequence[PasswordStatus]], width: int | None, *, colour: bool = False
+) -> Iterator[str]:
     """Yield a header and one line per user, with the column widths of the first page.
 
-    With the `width` of a terminal, no line is longer than that.
+    With the `width` of a terminal, no line is longer than that. With `colour`, states stand out.
     """
     pages = iter(pages)
     first = [HEADER, *map(_table_row, next(pages, ()))]
@@ -50,7 +56,7 @@ def to_table(pages: Iterable[Sequence[PasswordStatus]], width: int | None) -> It
     if width:
         widths[:2] = min(widths[0], width // 4), min(widths[1], width * 3 // 8)
     for rows in chain([first], (map(_table_row, page) for page in pages)):
-        yield "".join(_line(row, widths, width) for row in rows)
+        yield "".join(_line(row, widths, width, colour=colour) for row in rows)
 
 
 def _csv_row(status: PasswordStatus) -> list[object]:
@@ -94,14 +100,24 @@ def _date(time: datetime | None) -> str:
     return time.date().isoformat() if time else "unknown"
 
 
-def _line(row: Sequence[str], widths: Sequence[int], width: int | None) -> str:
+def _line(row: Sequence[str], widths: Sequence[int], width: int | None, *, colour: bool) -> str:
     cells = []
     for number, (cell, room) in enumerate(zip(row, widths, strict=True)):
         text = _cut(cell, room) if width and number < 2 else cell  # noqa: PLR2004 the username and the state
         padding = " " * (room - _width(text))
         cells.append(padding + text if number in NUMBERS else text + padding)
     line = "  ".join(cells).rstrip()
-    return f"{_cut(line, width) if width else line}\n"
+    if width:
+        line = _cut(line, width)
+    if colour:
+        start, end = len(cells[0]), len(cells[0]) + 2 + len(cells[1])
+        line = line[:start] + _coloured(line[start:end]) + line[end:]
+    return f"{line}\n"
+
+
+def _coloured(states: str) -> str:
+    pattern = "|".join(STATE_COLOURS)
+    return re.sub(pattern, lambda state: click.style(state[0], STATE_COLOURS[state[0]]), states)
 
 
 def _cut(text: str, width: int) -> str:

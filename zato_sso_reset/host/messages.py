@@ -2,6 +2,8 @@
 
 import json
 import os
+import sys
+from typing import TextIO
 
 import click
 
@@ -15,6 +17,8 @@ ERRORS_AS_JSON = "zato_sso_reset.errors_as_json"
 """The key of a context's `meta` with which a command requests errors as JSON."""
 
 _LIMIT = 2000  # characters of a message
+
+_LABELS = {"Error": "red", "Warning": "yellow"}
 
 
 class Failure(click.ClickException):
@@ -37,7 +41,16 @@ class HintedUsageError(click.UsageError):
 
 def print_line(text: str) -> None:
     """Print a line to stderr; it does not matter whether that succeeds."""
-    write_stderr(printable(text, _LIMIT))
+    label, colon, rest = printable(text, _LIMIT).partition(":")
+    if label in _LABELS and has_colour(sys.stderr):
+        label = click.style(label, fg=_LABELS[label], bold=True)
+    write_stderr(label + colon + rest)
+
+
+def has_colour(stream: TextIO | None) -> bool:
+    """Return whether colours may be written to a stream: a terminal that has them, unless NO_COLOR is set."""
+    is_plain = os.environ.get("NO_COLOR") or os.environ.get("TERM") == "dumb"
+    return not is_plain and stream is not None and stream.isatty()
 
 
 def print_error(error: click.ClickException) -> None:

@@ -10,6 +10,7 @@ import click
 from zato_sso_reset.cli import options
 from zato_sso_reset.cli.command import Command
 from zato_sso_reset.cli.completion import complete_username
+from zato_sso_reset.host.messages import has_colour
 
 
 @click.command(
@@ -69,6 +70,10 @@ def password_status(
         database = Database(server.database)
         getLogger(__name__).info("Database: %s.", database.name)
         pages = password_statuses(server, database, username=username, within=within, now=now)
-        formats = {"table": lambda pages: to_table(pages, width), "json": to_json, "csv": to_csv}
+        formats = {
+            "table": lambda pages: to_table(pages, width, colour=has_colour(sys.stdout)),
+            "json": to_json,
+            "csv": to_csv,
+        }
         for text in formats[output](pages):
             stdout.stream(text)
