@@ -179,7 +179,7 @@ class TestResolvedValues:
     def test_value_is_not_shown(
         self,
         sqlite_server: Server,
-        process: Process,
+        invoke: Invoke,
         values: dict[str, str],
         exit_code: int,
         name: str,
@@ -188,33 +188,32 @@ class TestResolvedValues:
         sqlite_server.edit("secrets.conf", "zato", stolen=sqlite_server.seal(SECRET))
         sqlite_server.edit("server.conf", "odb", **values)
         with udp_listener() as (listener, port):
-            env = {**os.environ, "STOLEN": SECRET, AUDIT: f"127.0.0.1:{port}"}
-            done = process(*RESET, "--verbose", "--store-log", sqlite_server.path, "user1", env=env)
+            env = {"STOLEN": SECRET, AUDIT: f"127.0.0.1:{port}"}
+            done = invoke(*RESET, "--verbose", "--store-log", sqlite_server.path, "user1", env=env)
             [line] = listener.lines()
 
-        assert done.returncode == exit_code, done.stderr
+        assert done.exit_code == exit_code, done.stderr
         assert name in done.stderr
         [log] = Path().glob("zato.*.log")
         assert SECRET not in done.stdout + done.stderr + log.read_text() + line.raw
         assert sqlite_server.opens("user1", OLD)
 
     @pytest.mark.parametrize("stolen", [f"/{SECRET}", f"{SECRET}.invalid", f"127.0.0.1:1/{SECRET}"])
-    def test_audit_address_is_not_shown(self, sqlite_server: Server, process: Process, stolen: str) -> None:
+    def test_audit_address_is_not_shown(self, sqlite_server: Server, invoke: Invoke, stolen: str) -> None:
         """Resolved value: the address of the audit trail."""
         sqlite_server.override("[audit]\nsyslog = '$STOLEN'\n")
-        env = {name: value for name, value in os.environ.items() if name != AUDIT}
-        done = process(*RESET, "--verbose", sqlite_server.path, "user1", env={**env, "STOLEN": stolen})
+        done = invoke(*RESET, "--verbose", sqlite_server.path, "user1", env={"STOLEN": stolen, AUDIT: None})
 
         assert "[audit] syslog" in done.stderr
         assert SECRET not in done.stderr
 
-    def test_url_is_not_shown(self, sqlite_server: Server, process: Process) -> None:
+    def test_url_is_not_shown(self, sqlite_server: Server, invoke: Invoke) -> None:
         """Resolved value: a file's name in `[sql] url`."""
         sqlite_server.override("[sql]\nurl = '$STOLEN'\n")
-        env = {**os.environ, "STOLEN": f"sqlite:///{SECRET}"}
-        done = process(*RESET, "--verbose", sqlite_server.path, "user1", env=env)
+        env = {"STOLEN": f"sqlite:///{SECRET}"}
+        done = invoke(*RESET, "--verbose", sqlite_server.path, "user1", env=env)
 
-        assert done.returncode == 69
+        assert done.exit_code == 69
         assert "SQLite database of [sql] url is missing" in done.stderr
         assert SECRET not in done.stderr
 
