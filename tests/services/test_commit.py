@@ -1,6 +1,5 @@
 """The commit and the order of operations, on a unit of work in memory."""
 
-import signal
 from datetime import datetime
 from typing import Any, cast
 
@@ -182,23 +181,6 @@ class TestOrder:
 
         assert database.events == ["open", "lock", "store", "roll back"] * units
         assert set(database.passwords.values()) == {"old"}
-
-    def test_signals_are_ignored_from_the_delivery_on(
-        self, database: FakeDatabase, run: Any, request: pytest.FixtureRequest
-    ) -> None:
-        """A signal before the delivery ends the process; a bulk reset defers signals in its command."""
-        ignored: list[bool] = []
-
-        def record(event: str) -> None:
-            if event in {"store", "deliver", "commit"}:
-                numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-                ignored.append(all(signal.getsignal(number) is signal.SIG_IGN for number in numbers))
-
-        database.on_event = record
-        run()
-
-        single = "one user" in request.node.name
-        assert ignored[:3] == [False, single, single]
 
     def test_later_batches_leave_earlier_ones_committed(
         self, database: FakeDatabase, sqlite_server: Server

@@ -71,20 +71,21 @@ def find_plugins(group: str) -> dict[str, list[Plugin]]:
 
 def load(name: str, found: Sequence[Plugin]) -> click.Command:
     """Load a command; a broken one is replaced by a command that explains the problem."""
-    origins = " and ".join(plugin.origin for plugin in found)
     if len(found) > 1:
         problem = "offered by more than one distribution"
+        origins = " and ".join(plugin.origin for plugin in found)
         return BrokenCommand(name, problem, f"is offered by {origins}. Uninstall all but one")
+    [plugin] = found
     try:
-        command = EntryPoint(name, found[0].value, "").load()
+        command = EntryPoint(name, plugin.value, "").load()
     except (Exception, SystemExit) as error:  # noqa: BLE001 a plugin may fail in any way
         problem = printable(f"{type(error).__name__}: {error}").rstrip(".")
-        explanation = f"of {origins} can't be loaded: {problem}. Reinstall or uninstall it"
+        explanation = f"of {plugin.origin} can't be loaded: {problem}. Reinstall or uninstall it"
         return BrokenCommand(name, problem, explanation)
     if isinstance(command, click.Command):
         return command
     problem = f"not a Click command, but of type {type(command).__name__}"
-    return BrokenCommand(name, problem, f"of {origins} is {problem}")
+    return BrokenCommand(name, problem, f"of {plugin.origin} is {problem}")
 
 
 def summary(name: str, found: Sequence[Plugin]) -> str:
@@ -110,6 +111,7 @@ def _entry_points(distribution: Distribution, group: str) -> list[tuple[str, str
 
 def _metadata_field(distribution: Distribution, name: str) -> str:
     with suppress(Exception):  # METADATA may be missing or damaged
-        if name in distribution.metadata:
-            return distribution.metadata[name]
+        metadata = distribution.metadata  # parsed anew each time
+        if name in metadata:
+            return metadata[name]
     return ""
