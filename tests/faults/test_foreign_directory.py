@@ -144,16 +144,15 @@ class TestOptions:
 
     @pytest.mark.parametrize(("engine", "option"), [("postgresql", "sslrootcert"), ("mysql", "ssl_ca")])
     def test_file_that_is_a_fifo_is_refused(
-        self, sqlite_server: Server, refuse_in_time: Refuse, engine: str, option: str
+        self, sqlite_server: Server, refuse: Refuse, engine: str, option: str
     ) -> None:
         """Options: nobody writes to it, and a driver would wait."""
         os.mkfifo("fifo")
         url = f"{engine}://u:p@127.0.0.1:1/x?{option}={Path('fifo').absolute()}"
         sqlite_server.override(f"[sql]\nurl = '{url}'\n")
 
-        assert f"the option `{option}` with something that is not a regular file" in refuse_in_time(
-            sqlite_server, 78
-        )
+        message = refuse(sqlite_server, 78)
+        assert f"the option `{option}` with something that is not a regular file" in message
 
 
 class TestResolvedValues:
