@@ -2,7 +2,9 @@
 
 import json
 import os
+import re
 import shutil
+import subprocess
 import tempfile
 import zipfile
 from pathlib import Path
@@ -101,7 +103,7 @@ def typing(session: nox.Session) -> None:
 
 @nox.session
 def build(session: nox.Session) -> None:
-    """Build the wheel, install it alone in an empty environment, and reset a password with it."""
+    """Build the wheel, install it without a network as docs/install.md says, and reset a password with it."""
     session.install("build", "twine")
     folder = Path(session.create_tmp())
     shutil.rmtree(folder)
@@ -112,9 +114,16 @@ def build(session: nox.Session) -> None:
         in_wheel = {Path(name).name for name in archive.namelist() if "/data/share/man/man1/" in name}
     if in_wheel != {page.name for page in Path("docs/man").iterdir()}:
         session.error("The man pages of the wheel are not those of docs/man.")
-    session.run("python", "-m", "venv", str(folder / "venv"))
-    session.run(str(folder / "venv/bin/pip"), "install", "-q", str(wheel), external=True)
-    reset_on_new_server(session, folder / "venv/bin/zato", folder / "server1")
+    page = Path("docs/install.md").read_text("utf-8").replace("~", str(folder))
+    section = page.partition("\n## Without a network\n")[2].partition("\n## ")[0]
+    collect, install = re.findall(r"^```sh\n(.*?)^```$", section, re.MULTILINE | re.DOTALL)
+    session.run("bash", "-euc", collect, external=True, silent=True)
+    offline = ["unshare", "--map-root-user", "--net"]
+    if subprocess.run([*offline, "true"], check=False).returncode != 0:  # noqa: S603
+        session.warn("The network can't be cut here.")
+        offline = []
+    session.run(*offline, "bash", "-euc", install, external=True, silent=True)
+    reset_on_new_server(session, folder / "zato-sso-reset/bin/zato", folder / "server1", *offline)
 
 
 @nox.session
@@ -139,7 +148,14 @@ def man(session: nox.Session) -> None:
     session.run("python", "docs/man.py")
 
 
-def reset_on_new_server(session: nox.Session, zato: Path, path: Path) -> None:
+@nox.session
+def help(session: nox.Session) -> None:  # noqa: A001 a session's name
+    """Write the help texts in README and docs from the commands."""
+    session.install(".")
+    session.run("python", "docs/help.py")
+
+
+def reset_on_new_server(session: nox.Session, zato: Path, path: Path, *prefix: str) -> None:
     """Create a server directory, and reset a password in it, with an installed `zato`."""
-    session.run(str(zato), "sso", "quickstart", str(path), external=True)
-    session.run(str(zato), "sso", "reset-user-password", str(path), "user1", external=True)
+    for arguments in (["quickstart", str(path)], ["reset-user-password", str(path), "user1"]):
+        session.run(*prefix, str(zato), "sso", *arguments, external=True)

@@ -1,7 +1,8 @@
-"""The examples in the help of each command, run exactly as printed."""
+"""The examples in the help of each command and in README, run exactly as printed."""
 
 import os
 import pty
+import re
 import runpy
 import subprocess
 from collections.abc import Iterator
@@ -13,7 +14,9 @@ from tests.conftest import ZATO
 from tests.support.servers import Server, insert_user, quick_server
 from zato_sso_reset.host.program import zato
 
-MAN = runpy.run_path(str(Path(__file__).parents[2] / "docs" / "man.py"))
+PROJECT = Path(__file__).parents[2]
+
+MAN = runpy.run_path(str(PROJECT / "docs" / "man.py"))
 
 EXAMPLES = {
     line: ctx.command_path
@@ -22,6 +25,9 @@ EXAMPLES = {
     if purpose != "Ask for the password"  # a test of the prompt does that
 }
 """The command lines, each with the command whose help shows it."""
+
+README = re.findall(r"^    (?:\$ )?(zato .+)$", (PROJECT / "README.md").read_text("utf-8"), re.MULTILINE)
+"""The command lines of README."""
 
 
 @pytest.fixture
@@ -51,7 +57,7 @@ def test_each_command_has_examples() -> None:
     assert set(EXAMPLES.values()) >= {ctx.command_path for ctx in MAN["walk"](zato)}
 
 
-@pytest.mark.parametrize("line", EXAMPLES)
+@pytest.mark.parametrize("line", [*EXAMPLES, *README])
 def test_example_runs_as_printed(home: Path, yes: int, line: str) -> None:
     """Nothing else is needed."""
     path = os.pathsep.join([str(ZATO.parent), os.environ["PATH"]])

@@ -1,19 +1,18 @@
 """README and docs match the code."""
 
 import re
+import runpy
 import subprocess
 import sys
-from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from click.testing import Result
 
 from zato_sso_reset import errors
 from zato_sso_reset.server.toml import OVERRIDES
 
 PROJECT = Path(__file__).parents[2]
-HELP = re.compile(r"<!-- help: zato (?P<arguments>.+?) -->\n```\n(?P<text>.*?)```\n", re.DOTALL)
+HELP = runpy.run_path(str(PROJECT / "docs" / "help.py"))
 
 
 def read(name: str) -> str:
@@ -21,23 +20,31 @@ def read(name: str) -> str:
     return (PROJECT / name).read_text("utf-8")
 
 
-def exit_codes(table: str) -> set[int]:
-    """Return the numbers in the first column of a table."""
-    cells = re.findall(r"^\| ([0-9, ]+) \|", table, re.MULTILINE)
-    return {int(code) for cell in cells for code in cell.split(",")}
-
-
 class TestReadme:
     """Help texts, commands and tables."""
 
-    def test_help_matches_the_command(self, invoke: Callable[..., Result]) -> None:
-        """The help texts are those that the commands print."""
-        pages = ("README.md", "docs/one-user.md", "docs/bulk.md", "docs/status.md")
-        texts = [text for page in pages for text in HELP.finditer(read(page))]
+    @pytest.mark.parametrize("page", HELP["PAGES"], ids=lambda page: page.stem)
+    def test_help_matches_the_command(self, page: Path) -> None:
+        """The help texts are those that the commands print; `nox -s help` writes them."""
+        text = page.read_text("utf-8")
 
-        assert len(texts) == len(pages)
-        for text in texts:
-            assert text["text"] == invoke(*text["arguments"].split(), terminal_width=78).stdout
+        assert text == HELP["with_help"](text)
+
+    @pytest.mark.parametrize("page", HELP["PAGES"], ids=lambda page: page.stem)
+    def test_links_lead_to_files(self, page: Path) -> None:
+        """A link to a heading leads to one of that page."""
+        for path, heading in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", page.read_text("utf-8")):
+            target = page.parent / path if path else page
+            assert target.exists(), path
+            headings = re.findall(r"^#+ (.+)$", target.read_text("utf-8"), re.MULTILINE) if heading else []
+            assert heading in {
+                "",
+                *(re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in headings),
+            }
+
+    def test_length_is_limited(self) -> None:
+        """Everything else has a page of its own."""
+        assert len(read("README.md").splitlines()) <= 120
 
     @pytest.mark.parametrize("session", ["demo", "tests"])
     def test_sessions_exist(self, session: str) -> None:
@@ -48,10 +55,10 @@ class TestReadme:
         )
         assert re.search(rf"^def {session}\(", read("noxfile.py"), re.MULTILINE)
 
-    @pytest.mark.parametrize("document", ["README.md", "docs/exit-codes.md"])
-    def test_exit_codes_are_complete(self, document: str) -> None:
-        """The tables have the codes of all errors, and no others."""
-        documented = exit_codes(read(document)) - {0, 1}  # 1 is Click's own
+    def test_exit_codes_are_complete(self) -> None:
+        """The table has the codes of all errors, and no others."""
+        cells = re.findall(r"^\| (\d+) \|", read("docs/exit-codes.md"), re.MULTILINE)
+        documented = set(map(int, cells)) - {0, 1}  # 1 is Click's own
 
         assert documented == {
             kind.exit_code
