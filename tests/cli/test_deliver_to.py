@@ -1,15 +1,25 @@
-"""`--deliver-to` of `zato sso reset-user-password`."""
+"""`--deliver-to`."""
 
 import json
 import os
+import stat
 from pathlib import Path
 
 import pytest
 
 from tests.cli.conftest import RESET, Invoke, Process, delivered_password, error_line
 from tests.conftest import AUDIT
+from tests.support.bulk import (
+    APPROVED,
+    OUT,
+    assert_all_old,
+    assert_recorded,
+    bulk_arguments,
+    listed,
+)
 from tests.support.servers import OLD, Server
 from tests.support.syslog import unix_listener
+from zato_sso_reset.services import bulk_reset
 
 KEPT = Path("kept")
 
@@ -148,3 +158,68 @@ class TestUsage:
                 line = log.line()
                 assert line.fields.get("delivered") == delivered
                 assert "S3cr3t" not in line.raw
+
+
+APPEND = f"cat >>{KEPT}"
+
+
+@pytest.fixture
+def bulk_reset_all(bulk_reset: Invoke) -> Invoke:
+    """Reset all users, with a program that keeps the passwords."""
+    return lambda *args, output=OUT: bulk_reset("--all", "--deliver-to", APPEND, *args, output=output)
+
+
+class TestManyUsers:
+    """`--deliver-to` of `reset-user-passwords`."""
+
+    @pytest.fixture(autouse=True)
+    def _two_at_a_time(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Reset `APPROVED` in two batches."""
+        monkeypatch.setattr(bulk_reset, "BATCH", 2)
+
+    def test_program_gets_the_passwords_and_the_file_is_a_record(
+        self, server: Server, invoke: Invoke, monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+    ) -> None:
+        """The program runs once for each batch, and each user's audit line says who has the password."""
+        monkeypatch.setenv(AUDIT, f"{tmp_path}/log")
+        command = f"echo ${{ZATO_USERNAME-none}} >>runs; {APPEND}"
+        with unix_listener(tmp_path / "log") as log:
+            done = invoke(*bulk_arguments(server, "--all", "--yes", "--deliver-to", command, output=OUT))
+            lines = log.lines()
+
+        assert (done.exit_code, done.stdout) == (0, "")
+        assert done.stderr == "Reset the passwords of 4 user(s).\n"
+        assert Path("runs").read_text() == "none\nnone\n"
+        assert_recorded(server, OUT.read_text(), APPROVED)
+        assert stat.S_IMODE(OUT.stat().st_mode) == 0o600
+        assert [line["delivered"] for line in lines] == ["program"] * 4
+
+    def test_record_to_stdout_is_a_usage_error(self, sqlite_server: Server, bulk_reset_all: Invoke) -> None:
+        """It could not be resumed."""
+        assert "a record, which can't go to stdout" in error_line(bulk_reset_all(output="-"), 2)
+        assert_all_old(sqlite_server)
+
+    @pytest.mark.parametrize("is_record", [True, False])
+    def test_other_kind_of_file_is_not_resumed(
+        self, sqlite_server: Server, bulk_reset: Invoke, *, is_record: bool
+    ) -> None:
+        """A record gets no passwords, and passwords are no record."""
+        options = ["--deliver-to", APPEND]
+        bulk_reset("--users-from", listed("user1"), *(options if is_record else []), output=OUT)
+        text = OUT.read_text()
+        done = bulk_reset("--all", "--resume", *([] if is_record else options), output=OUT)
+
+        begun = "with" if is_record else "without"
+        assert error_line(done, 78) == (
+            f"Error: `out.jsonl` was begun {begun} --deliver-to. Continue it in the same way.\n"
+        )
+        assert OUT.read_text() == text
+        assert sqlite_server.opens("locked1", OLD)
+
+    def test_dry_run_does_not_start_it(self, sqlite_server: Server, bulk_reset_all: Invoke) -> None:
+        """Nothing is delivered or recorded."""
+        done = bulk_reset_all("--dry-run")
+
+        assert (done.exit_code, done.stdout) == (0, "")
+        assert list(Path.cwd().iterdir()) == []
+        assert_all_old(sqlite_server)

@@ -151,7 +151,7 @@ class TestResume:
         OUT.write_text(lines)
         done = resume()
 
-        match = re.match("Warning: The last 3 .+ replaced. They are kept in `(.+)`.\n", done.stderr)
+        match = re.match("Warning: The last 3 .+ replaced. The lines are kept in `(.+)`.\n", done.stderr)
         assert match
         assert Path(match[1]).read_text() == lines
         assert Path(match[1]).stat().st_mode & 0o777 == 0o600
@@ -438,7 +438,7 @@ class TestJsonLinesFile:
                 assert content[: delivered.end].endswith(b"\n") or delivered.end == 0
                 assert b"\n" not in content[delivered.end :]
                 assert delivered.previous.offset <= delivered.last.offset <= delivered.end
-                last = delivered.last.passwords.keys() | delivered.previous.passwords.keys()
+                last = delivered.last.proofs.keys() | delivered.previous.proofs.keys()
                 assert last <= delivered.usernames
                 return
         assert str(refusal).isprintable()
@@ -451,8 +451,8 @@ class TestJsonLinesFile:
             delivered = file.read()
 
         assert delivered.usernames == {f"user{number}" for number in range(9)}
-        assert delivered.previous.passwords.keys() == {"user3", "user4", "user5"}
-        assert delivered.last.passwords.keys() == {"user6", "user7", "user8"}
+        assert delivered.previous.proofs.keys() == {"user3", "user4", "user5"}
+        assert delivered.last.proofs.keys() == {"user6", "user7", "user8"}
         assert delivered.last.offset == len(THREE_BATCHES) * 2 // 3
         assert delivered.end == len(THREE_BATCHES)
         assert "p" * 32 not in repr(delivered)

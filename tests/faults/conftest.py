@@ -88,8 +88,8 @@ def start() -> Start:
 def start_bulk() -> Start:
     """Start a reset of all users, in batches of two, that sends itself a signal."""
 
-    def run(server: Server, strike: str, **options: Any) -> Running:
-        arguments = (*BULK_RESET, server.path, "--all", "--yes", "--output-file", "out.jsonl")
+    def run(server: Server, strike: str, *args: object, **options: Any) -> Running:
+        arguments = (*BULK_RESET, server.path, "--all", "--yes", "--output-file", "out.jsonl", *args)
         return start_struck(arguments, strike, batch="2", **options)
 
     return run

@@ -7,6 +7,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+from click.testing import Result
 
 from tests.faults.conftest import (
     RESET,
@@ -17,11 +18,22 @@ from tests.faults.conftest import (
     Start,
     assert_new,
     assert_old,
+    check_refusal,
     printed,
 )
-from tests.support.servers import Server
+from tests.support.bulk import (
+    APPROVED,
+    OUT,
+    assert_all_old,
+    assert_recorded,
+    bulk_arguments,
+    fingerprints,
+    kept,
+)
+from tests.support.servers import Server, quick_server
 from zato_sso_reset.cli import deliver_to
 from zato_sso_reset.errors import OutputError
+from zato_sso_reset.services import bulk_reset
 
 KEPT = Path("kept")
 
@@ -232,3 +244,115 @@ class TestCommit:
 
         assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")
         assert_new(proxied.server, KEPT.read_text())
+
+
+APPEND = f"cat >>{KEPT}"
+
+ONCE = f"[ ! -e {KEPT} ] && {APPEND}"
+"""A program that refuses the second batch."""
+
+
+def reset_all(invoke: Invoke, server: Server, program: str, *args: object) -> Result:
+    """Reset all users."""
+    return invoke(*bulk_arguments(server, "--all", "--yes", "--deliver-to", program, *args, output=OUT))
+
+
+def assert_resumed(server: Server, done: Result) -> None:
+    """Check that each user has the last delivered password, and one line in the record."""
+    assert (done.exit_code, done.stdout) == (0, ""), done.stderr
+    assert_recorded(server, OUT.read_text(), APPROVED)
+
+
+@pytest.fixture
+def _two_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Reset `APPROVED` in two batches."""
+    monkeypatch.setattr(bulk_reset, "BATCH", 2)
+
+
+@pytest.mark.usefixtures("_two_at_a_time")
+class TestManyUsers:
+    """The batch that a program did not take is not recorded."""
+
+    def test_first_batch_is_not_taken(self, server: Server, invoke: Invoke) -> None:
+        """Row 37: no file is left, and no user was reset."""
+        done = reset_all(invoke, server, f"{KEEP}; exit 3")
+
+        check_refusal(done, 74)
+        assert "exit code 3. Nothing was changed. Correct the program, and try again." in done.stderr
+        assert not OUT.exists()
+        assert_all_old(server)
+
+    def test_second_batch_is_not_taken(self, server: Server, invoke: Invoke) -> None:
+        """Row 37: the record has the first batch alone, and --resume delivers the second."""
+        done = reset_all(invoke, server, ONCE)
+
+        check_refusal(done, 74)
+        assert done.stderr.endswith(
+            "exit code 1. The current batch was not changed. Correct the program, and try again. "
+            "2 of 4 users are done. Run the command again with --resume. "
+            "Of a user's delivered passwords, the last one counts.\n"
+        )
+        assert_recorded(server, OUT.read_text(), {"user1", "locked1"})
+        again = reset_all(invoke, server, APPEND, "--resume")
+        assert again.stderr == "Reset the passwords of 2 user(s).\n"
+        assert_resumed(server, again)
+
+    def test_killed_before_the_commit(self, server: Server, start_bulk: Start, invoke: Invoke) -> None:
+        """Row 37: --resume delivers the second batch again, and says so."""
+        running = start_bulk(server, "after-line:SIGKILL:2", "--deliver-to", APPEND)
+        assert running.finish() == (-9, "", "")
+        void = kept()
+        assert server.opened_by(void) == {"user1", "locked1"}
+        assert len(fingerprints(OUT.read_text())) == 4
+        again = reset_all(invoke, server, APPEND, "--resume")
+
+        assert again.stderr == (
+            "Warning: The last 2 user(s) are delivered again: what may have been delivered was not stored.\n"
+            "Reset the passwords of 2 user(s).\n"
+        )
+        assert_resumed(server, again)
+        assert {name for name in APPROVED if void[name] != kept()[name]} == {"MixedCase", "changing1"}
+
+    def test_killed_after_the_commit(self, sqlite_server: Server, start_bulk: Start, invoke: Invoke) -> None:
+        """Row 37: the first batch is not delivered again, although a user has changed the password since."""
+        start_bulk(sqlite_server, "after-commit:SIGKILL:1", "--deliver-to", APPEND).finish()
+        before = kept()
+        sqlite_server.database.run("UPDATE zato_sso_user SET password = 'x' WHERE username = 'locked1'")
+        again = reset_all(invoke, sqlite_server, APPEND, "--resume")
+
+        assert again.stderr == "Reset the passwords of 2 user(s).\n"
+        assert before.items() <= kept().items()
+        assert fingerprints(OUT.read_text()).keys() == APPROVED
+
+    def test_refused(self, proxied: Proxied, invoke: Invoke, after_line: AfterLine) -> None:
+        """Row 14: the second batch is cut off from the record, and delivered again by --resume."""
+        after_line(proxied.end_connections, 2)
+        done = reset_all(invoke, proxied.server, APPEND)
+
+        check_refusal(done, 79)
+        assert "2 new passwords are void, and the old ones stay. 2 of 4 users are done." in done.stderr
+        assert done.stderr.endswith("Of a user's delivered passwords, the last one counts.\n")
+        assert_recorded(proxied.server, OUT.read_text(), {"user1", "locked1"})
+        assert_resumed(proxied.server, reset_all(invoke, proxied.server, APPEND, "--resume"))
+
+    def test_terminated_while_the_program_runs(self, sqlite_server: Server, start_bulk: Start) -> None:
+        """Row 37: the batch is delivered and committed, and is the last one."""
+        program = f"{APPEND}; echo $$ >pid; sleep 0.3"
+        running = start_bulk(sqlite_server, "", "--deliver-to", program)
+        wait_for_pid()
+        running.process.terminate()
+
+        code, stdout, stderr = running.finish()
+        assert (code, stdout) == (128 + signal.SIGTERM, "")
+        assert stderr.startswith("Error: Stopped. 2 of 4 users are done.")
+        assert_recorded(sqlite_server, OUT.read_text(), {"user1", "locked1"})
+
+    def test_record_of_another_server(self, sqlite_server: Server, invoke: Invoke, tmp_path: Path) -> None:
+        """Its fingerprints are not found, and nothing is delivered."""
+        reset_all(invoke, sqlite_server, APPEND)
+        before = kept()
+        done = reset_all(invoke, quick_server(tmp_path / "other"), APPEND, "--resume")
+
+        check_refusal(done, 78)
+        assert "belong to another server" in done.stderr
+        assert kept() == before

@@ -1,7 +1,9 @@
 """Bulk resets in tests: arguments, and independent checks of the output and the database."""
 
+import hashlib
 import json
 import re
+from collections.abc import Collection
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -41,6 +43,31 @@ def records(text: str) -> list[Record]:
     keys = [field.name for field in fields(Record)]
     assert all(list(line) == keys for line in lines)
     return [Record(**line) for line in lines]
+
+
+def kept(path: Path = Path("kept")) -> dict[str, str]:
+    """Return the passwords that a program appended to a file, by username; the last one counts."""
+    return {record.username: record.password for record in records(path.read_text())}
+
+
+def fingerprints(text: str) -> dict[str, str]:
+    """Return the SHA-256 of what was stored, by username, of a record with exactly the documented keys."""
+    assert text.endswith("\n")
+    lines = [json.loads(line) for line in text.splitlines()]
+    keys = ["username", "stored_sha256", "password_expiry", "must_change"]
+    assert all(list(line) == keys for line in lines)
+    found = {line["username"]: line["stored_sha256"] for line in lines}
+    assert len(found) == len(lines)
+    return found
+
+
+def assert_recorded(server: Server, text: str, usernames: Collection[str], to: Path = Path("kept")) -> None:
+    """Check that these users, and no others, are in the record, and have the passwords of the program."""
+    stored = {name: str(row["password"]) for name, row in all_rows(server.database).items()}
+    sha256 = {name: hashlib.sha256(stored[name].encode()).hexdigest() for name in usernames}
+    assert fingerprints(text) == sha256
+    assert server.opened_by(kept(to)) == set(usernames)
+    assert not [password for password in kept(to).values() if password in text]
 
 
 def names(text: str) -> list[str]:

@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from pathlib import Path
 
 from zato_sso_reset.cli.users_file import MAX_USERS
+from zato_sso_reset.domain.users import FINGERPRINT
 from zato_sso_reset.errors import ConfigError, FileNotMadeError, OutputError
 from zato_sso_reset.files import sync_folder, write_all
 from zato_sso_reset.services.resume import Delivered, DeliveredBatch
@@ -83,10 +84,13 @@ class JsonLinesFile:
         except OSError as error:
             raise self._write_error(error) from None
 
-    def read(self) -> Delivered:
-        """Read the file; raise ConfigError if it has a line that this program did not write."""
+    def read(self, *, is_record: bool = False) -> Delivered:
+        """Read the file, which is a record without passwords, or has them.
+
+        Raises ConfigError if it has a line that this program did not write, or is the other kind of file.
+        """
         modified = datetime.fromtimestamp(os.fstat(self._fd).st_mtime, timezone.utc)
-        delivered = Delivered(modified.replace(tzinfo=None))
+        delivered = Delivered(modified.replace(tzinfo=None), is_record)
         with os.fdopen(os.dup(self._fd), "rb") as file:
             file.seek(0)
             for number, line in enumerate(iter(lambda: file.readline(MAX_LINE), b""), start=1):
@@ -96,11 +100,11 @@ class JsonLinesFile:
                     if number == 1 and not _BEGINNING.startswith(line[: len(_BEGINNING)]):
                         raise self._foreign_line(number)
                     break
-                username, password, expiry = self._parse(line, number)
+                username, proof, expiry = self._parse(line, number, is_record=is_record)
                 if expiry != delivered.last.password_expiry:
                     delivered.previous = delivered.last
                     delivered.last = DeliveredBatch(delivered.end, expiry)
-                delivered.last.passwords[username] = password
+                delivered.last.proofs[username] = proof
                 delivered.usernames.add(username)
                 delivered.end += len(line)
         return delivered
@@ -125,12 +129,17 @@ class JsonLinesFile:
             self._path.unlink(missing_ok=True)
         os.close(self._fd)
 
-    def _parse(self, line: bytes, number: int) -> tuple[str, str, str]:
+    def _parse(self, line: bytes, number: int, *, is_record: bool) -> tuple[str, str, str]:
+        proof, other = (FINGERPRINT, "password") if is_record else ("password", FINGERPRINT)
         with suppress(ValueError, TypeError, KeyError, AttributeError, RecursionError):
             record = json.loads(line)
-            username, password, expiry = record["username"], record["password"], record["password_expiry"]
-            (username + password + expiry).encode()  # half a surrogate pair is not text
-            return username, password, expiry
+            if record.get(other):
+                begun = "without" if is_record else "with"
+                message = f"{self._shown} was begun {begun} --deliver-to."
+                raise ConfigError(message, "Continue it in the same way.")
+            fields = record["username"], record[proof], record["password_expiry"]
+            "".join(fields).encode()  # half a surrogate pair is not text
+            return fields
         # The suppressed error holds the line.
         raise self._foreign_line(number)
 

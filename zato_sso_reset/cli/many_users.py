@@ -2,29 +2,31 @@
 
 import gc
 import json
-import os
 import sys
-from collections import Counter
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from contextlib import ExitStack, closing, redirect_stdout
-from dataclasses import dataclass, field
 from itertools import islice
 from logging import getLogger
-from pathlib import Path
-from typing import TYPE_CHECKING, Any, BinaryIO
+from typing import TYPE_CHECKING
 
 import click
 
 from zato_sso_reset.audit.trail import Trail
+from zato_sso_reset.cli.bulk_request import BulkRequest
 from zato_sso_reset.cli.delivery import Delivery, Stdout, check_not_database
 from zato_sso_reset.cli.json_lines import JsonLinesFile, check_new
-from zato_sso_reset.cli.progress import progress_bar
+from zato_sso_reset.cli.progress import Tally, progress_bar
 from zato_sso_reset.cli.report import NOTICE, execution_log
-from zato_sso_reset.cli.request import Request
 from zato_sso_reset.cli.users_file import read_usernames
 from zato_sso_reset.domain.access import describe
 from zato_sso_reset.domain.users import NewPassword
-from zato_sso_reset.errors import CommitRefusedError, CommitUnknownError, UserNotFoundError, ZatoError
+from zato_sso_reset.errors import (
+    CommitRefusedError,
+    CommitUnknownError,
+    OutputError,
+    UserNotFoundError,
+    ZatoError,
+)
 from zato_sso_reset.server.config import ServerConfig
 from zato_sso_reset.services.commit import rolled_back_on_error
 from zato_sso_reset.services.passwords import utc_now
@@ -33,83 +35,10 @@ from zato_sso_reset.text import quoted
 
 if TYPE_CHECKING:
     from zato_sso_reset.database.engine import Database
-    from zato_sso_reset.services.bulk_reset import Batch
     from zato_sso_reset.services.resume import Delivered
     from zato_sso_reset.services.selection import Selection
 
 logger = getLogger(__name__)
-
-
-@dataclass(frozen=True, kw_only=True)
-class BulkRequest(Request):
-    """The arguments and options of the command."""
-
-    users_from: BinaryIO | None
-    all_users: bool
-    exclude: tuple[str, ...]
-    output_file: Path
-    jobs: int | None
-    skip_missing: bool
-    yes: bool
-    no_progress: bool
-    resume: bool
-
-    @property
-    def to_stdout(self) -> bool:
-        """Whether the passwords go to stdout."""
-        return str(self.output_file) == "-"
-
-    @property
-    def reset_options(self) -> dict[str, Any]:
-        """The options of the service; by default, each core that this process may use has a job."""
-        cores = len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
-        return {
-            "expiry": self.expiry,
-            "must_change": self.must_change,
-            "access": self.access,
-            "jobs": self.jobs or cores,
-            "skip_missing": self.skip_missing or self.all_users,
-            "dry_run": self.dry_run,
-        }
-
-    @property
-    def how_to_continue(self) -> str:
-        """The hint for an interrupted run."""
-        return f"Run the command again {'for the other users' if self.to_stdout else 'with --resume'}."
-
-    def check_usage(self) -> None:
-        """Raise UsageError if the options do not go together."""
-        if (self.users_from is not None) == self.all_users or (self.exclude and self.users_from):
-            message = "Use either --users-from FILE, or --all with any number of --exclude USERNAME."
-            raise click.UsageError(message)
-        if self.resume and self.to_stdout:
-            raise click.UsageError("--resume continues a file, but --output-file is stdout.")
-        if not (self.yes or self.dry_run or (sys.stdin and sys.stdin.isatty())):
-            raise click.UsageError("There is no terminal to ask on. Add --yes.")
-
-
-@dataclass
-class Tally:
-    """The number of users reset so far, of those that no longer existed, and the other changes."""
-
-    total: int
-    reset: int = 0
-    missing: int = 0
-    changed: Counter[str] = field(default_factory=Counter)
-
-    def __str__(self) -> str:
-        return f"{self.done} of {self.total} users are done."
-
-    @property
-    def done(self) -> int:
-        """The number of users that a --resume need not look at."""
-        return self.reset + self.missing
-
-    def add(self, batch: "Batch") -> None:
-        """Count a batch."""
-        self.reset += len(batch.new)
-        self.missing += batch.missing
-        self.changed.update(batch.changed)
 
 
 def reset_passwords(request: BulkRequest, trail: Trail) -> None:
@@ -136,7 +65,9 @@ def reset_passwords(request: BulkRequest, trail: Trail) -> None:
         delivered = Delivered(utc_now())
         if request.resume:
             file = stack.enter_context(closing(JsonLinesFile(request.output_file, resume=True)))
-            delivered = without_void_lines(file.read(), server, database)
+            delivered = without_void_lines(
+                file.read(is_record=request.deliver_to is not None), server, database
+            )
         with rolled_back_on_error():
             selection = _select(request, database, delivered.usernames)
         users = f"{selection.total} user(s), {selection.super_users} of them super-user(s)"
@@ -182,9 +113,37 @@ def _select(request: BulkRequest, database: "Database", already_reset: Collectio
 def _cut_void_lines(file: JsonLinesFile, delivered: "Delivered") -> None:
     """Cut off lines that were not stored; copy them if nothing shows that the file is this server's."""
     if delivered.void:
-        copied = "" if delivered.usernames else f" They are kept in {quoted(file.copy())}."
-        logger.warning("The last %s line(s) were never stored, and are replaced.%s", delivered.void, copied)
+        message = "The last %s line(s) were never stored, and are replaced.%s"
+        if delivered.is_record:
+            message = (
+                "The last %s user(s) are delivered again: what may have been delivered was not stored.%s"
+            )
+        copied = "" if delivered.usernames else f" The lines are kept in {quoted(file.copy())}."
+        logger.warning(message, delivered.void, copied)
     file.cut(delivered.end)
+
+
+def _deliverer(
+    request: BulkRequest, trail: Trail, delivery: Delivery
+) -> Callable[[Sequence[NewPassword]], None]:
+    """Return a function that delivers a batch, to a program and as a record if one is requested."""
+    if not request.deliver_to:
+        return lambda new: delivery.write_line(_lines(new))
+    from zato_sso_reset.cli.deliver_to import Program
+
+    program = Program(request.deliver_to)
+
+    def deliver(new: Sequence[NewPassword]) -> None:
+        # The record comes first: after a crash, it shows which passwords the program may have.
+        delivery.write_line(_lines(new, with_passwords=False))
+        program.write_line(_lines(new))
+        trail.delivered = "program"
+
+    return deliver
+
+
+def _lines(new: Sequence[NewPassword], *, with_passwords: bool = True) -> str:
+    return "\n".join(json.dumps(each.record(with_password=with_passwords)) for each in new)
 
 
 def _reset(
@@ -202,10 +161,9 @@ def _reset(
 
     changes = request.describe_changes()
     tally = Tally(selection.total)
-
-    def deliver(new: Sequence[NewPassword]) -> None:
-        delivery.write_line("\n".join(json.dumps(each.record()) for each in new))
-
+    changes = request.describe_changes()
+    tally = Tally(selection.total)
+    deliver = _deliverer(request, trail, delivery)
     hidden = request.no_progress or request.verbose
     with progress_bar(tally.total, hidden=hidden) as advance, deferred_signals() as signals:
         try:
@@ -228,6 +186,8 @@ def _reset(
             error.hint = f"{tally} {request.how_to_continue}"
             raise
         except ZatoError as error:
+            if isinstance(error, OutputError):
+                delivery.withdraw()
             if tally.done:
                 error.hint = f"{error.hint} {tally} {request.how_to_continue}".lstrip()
             raise

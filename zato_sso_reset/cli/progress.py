@@ -1,12 +1,41 @@
-"""The progress bar of a bulk reset, on stderr."""
+"""The progress of a bulk reset."""
 
 import io
 import sys
+from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from typing import TextIO, cast
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, TextIO, cast
 
 import click
+
+if TYPE_CHECKING:
+    from zato_sso_reset.services.bulk_reset import Batch
+
+
+@dataclass
+class Tally:
+    """The number of users reset so far, of those that no longer existed, and the other changes."""
+
+    total: int
+    reset: int = 0
+    missing: int = 0
+    changed: Counter[str] = field(default_factory=Counter)
+
+    def __str__(self) -> str:
+        return f"{self.done} of {self.total} users are done."
+
+    @property
+    def done(self) -> int:
+        """The number of users that a --resume need not look at."""
+        return self.reset + self.missing
+
+    def add(self, batch: "Batch") -> None:
+        """Count a batch."""
+        self.reset += len(batch.new)
+        self.missing += batch.missing
+        self.changed.update(batch.changed)
 
 
 class _Terminal(io.TextIOBase):

@@ -2,14 +2,21 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
+from hashlib import sha256
 
 APPROVED = "approved"
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # in names that can't be looked up: not UTF-8, or a BLOB
+FINGERPRINT = "stored_sha256"  # its field in a record of --deliver-to
 
 
 def iso_utc(time: datetime) -> str:
     """Return a naive UTC time in the format of the JSON output."""
     return f"{time.isoformat(timespec='microseconds')}Z"
+
+
+def fingerprint(stored: str) -> str:
+    """Return the SHA-256 of a stored password, in hexadecimal."""
+    return sha256(stored.encode()).hexdigest()
 
 
 @dataclass(frozen=True)
@@ -43,11 +50,12 @@ class NewPassword:
     expires_at: datetime
     must_change: bool | None  # None leaves the flag unchanged
 
-    def record(self) -> dict[str, object]:
-        """Return the fields of the JSON output."""
+    def record(self, *, with_password: bool = True) -> dict[str, object]:
+        """Return the fields of the JSON output, with the password or the fingerprint of what is stored."""
+        key, value = ("password", self.password) if with_password else (FINGERPRINT, fingerprint(self.stored))
         return {
             "username": self.user.username,
-            "password": self.password,
+            key: value,
             "password_expiry": iso_utc(self.expires_at),
             "must_change": self.user.must_change if self.must_change is None else self.must_change,
         }

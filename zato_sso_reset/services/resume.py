@@ -1,12 +1,13 @@
 """The resumption of an interrupted bulk reset."""
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import TYPE_CHECKING
 
 from zato_sso_reset.domain.hashing import verify
+from zato_sso_reset.domain.users import fingerprint
 from zato_sso_reset.errors import ConfigError
 from zato_sso_reset.server.config import ServerConfig
 from zato_sso_reset.services.passwords import hash_reader, utc_now
@@ -17,11 +18,14 @@ if TYPE_CHECKING:
 
 @dataclass
 class DeliveredBatch:
-    """Lines with the same `password_expiry`, which were delivered together, and their offset in the file."""
+    """Lines with the same `password_expiry`, which were delivered together, and their offset in the file.
+
+    `proofs` are the passwords by username, or in a record the fingerprints of what was to be stored.
+    """
 
     offset: int = 0
     password_expiry: str = ""
-    passwords: dict[str, str] = field(default_factory=dict, repr=False)
+    proofs: dict[str, str] = field(default_factory=dict, repr=False)
 
 
 @dataclass
@@ -29,10 +33,11 @@ class Delivered:
     """The content of a file: all usernames, the last two batches, the offset after the last complete line.
 
     `written_at` is the time of the last change to the file, in naive UTC. `void` is the number of lines
-    after `end` that were not stored.
+    after `end` that were not stored. `is_record` is whether it is a record without passwords.
     """
 
     written_at: datetime
+    is_record: bool = False
     usernames: set[str] = field(default_factory=set)
     previous: DeliveredBatch = field(default_factory=DeliveredBatch)
     last: DeliveredBatch = field(default_factory=DeliveredBatch)
@@ -50,18 +55,38 @@ def without_void_lines(delivered: Delivered, server: ServerConfig, database: "Da
 
     Raises ConfigError if the lines belong to another server; other errors as `Database.transaction`.
     """
-    last, previous = delivered.last.passwords, delivered.previous.passwords
-    if not last or _was_stored(server, database, last, delivered.written_at):
+    last, previous = delivered.last.proofs, delivered.previous.proofs
+    proves = _has_fingerprint if delivered.is_record else _password_check(server)
+    if not last or _was_stored(database, last, proves, delivered.written_at):
         return delivered
-    if previous and not _was_stored(server, database, previous, delivered.written_at):
+    if previous and not _was_stored(database, previous, proves, delivered.written_at):
         message = "The last passwords of --output-file belong to another server."
         raise ConfigError(message, "Use the PATH of that server.")
     usernames = delivered.usernames - last.keys()
     return replace(delivered, usernames=usernames, end=delivered.last.offset, void=len(last))
 
 
+def _has_fingerprint(proof: str, stored: str) -> bool:
+    return fingerprint(stored) == proof
+
+
+def _password_check(server: ServerConfig) -> Callable[[str, str], bool]:
+    """Return a function that returns whether a password is the stored one."""
+    read_hash = hash_reader(server)
+
+    def is_stored(password: str, stored: str) -> bool:
+        with suppress(ConfigError):
+            return verify(password, read_hash(stored))
+        return False
+
+    return is_stored
+
+
 def _was_stored(
-    server: ServerConfig, database: "Database", passwords: Mapping[str, str], written_at: datetime
+    database: "Database",
+    proofs: Mapping[str, str],
+    proves: Callable[[str, str], bool],
+    written_at: datetime,
 ) -> bool:
     """Return whether a delivered batch was stored, or all its users changed their passwords since.
 
@@ -70,13 +95,10 @@ def _was_stored(
     """
     from zato_sso_reset.database.users import open_users
 
-    read_hash = hash_reader(server)
     # Only locking waits for a COMMIT that is still on its way.
     with open_users(database) as users:
-        found = users.find(list(passwords), lock=True)
-    for user in found.values():
-        with suppress(ConfigError):
-            if verify(passwords[user.username], read_hash(user.password)):
-                return True
+        found = users.find(list(proofs), lock=True)
+    if any(proves(proofs[user.username], user.password) for user in found.values()):
+        return True
     now = utc_now()
     return all(user.set_at and written_at < user.set_at <= now for user in found.values())

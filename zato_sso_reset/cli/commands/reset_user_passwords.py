@@ -47,6 +47,7 @@ if TYPE_CHECKING:
     required=True,
     help="Write the passwords to a new file, in JSON Lines; `-` is stdout.",
 )
+@options.deliver_to_option
 @options.expiry_option
 @options.must_change_option
 @options.unlock_option
@@ -75,8 +76,10 @@ def reset_user_passwords(trail: "Trail", /, **given: Any) -> None:
 
     PATH is the directory of a Zato server, which may be running or not. Each user gets a line with
     username, password, password_expiry and must_change, as from reset-user-password. The passwords of each
-    batch are written out before they are stored.
+    batch are written out before they are stored. With --deliver-to, COMMAND gets the lines, a batch at a
+    time, and those of --output-file have no password.
     """
-    from zato_sso_reset.cli.many_users import BulkRequest, reset_passwords
+    from zato_sso_reset.cli.bulk_request import BulkRequest
+    from zato_sso_reset.cli.many_users import reset_passwords
 
     reset_passwords(BulkRequest(**given), trail)
