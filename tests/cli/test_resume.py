@@ -200,6 +200,17 @@ class TestResume:
         assert all(sqlite_server.opens(name, OLD) for name in MANY[:changed])
         assert sorted(names(OUT.read_text())) == MANY
 
+    def test_unreadable_password_counts_as_another(
+        self, sqlite_server: Server, reset_many: Callable[[int], str], resume: Resume
+    ) -> None:
+        """The other users of the batch show that it was stored."""
+        lines = reset_many(3)
+        sqlite_server.database.run("UPDATE zato_sso_user SET password = 'x' WHERE username = 'many0'")
+        done = resume()
+
+        assert (done.exit_code, done.stderr) == (0, "Reset the passwords of 5 user(s).\n")
+        assert OUT.read_text().startswith(lines)
+
     def test_hashes_may_be_unsealed(
         self, sqlite_server: Server, reset_many: Callable[[int], str], resume: Resume
     ) -> None:
