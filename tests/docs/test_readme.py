@@ -2,8 +2,6 @@
 
 import re
 import runpy
-import subprocess
-import sys
 from pathlib import Path
 
 import pytest
@@ -79,34 +77,3 @@ class TestReadme:
 
         assert named
         assert [path for path in named if not (PROJECT / path).exists()] == []
-
-
-class TestPluginOfTheDocs:
-    """The plugin of `docs/plugins.md`."""
-
-    @pytest.fixture
-    def installed(self, tmp_path: Path) -> Path:
-        """A folder with the plugin, as pip would install it."""
-        source, project = re.findall(r"```(?:python|toml)\n(.*?)```", read("docs/plugins.md"), re.DOTALL)
-        (tmp_path / "zato_hello.py").write_text(source)
-        metadata = tmp_path / "zato_hello-1.0.dist-info"
-        metadata.mkdir()
-        (metadata / "METADATA").write_text("Metadata-Version: 2.1\nName: zato-hello\nVersion: 1.0\n")
-        entry_points = re.sub(r'\[project\.entry-points\."(.+)"\]', r"[\1]", project.split("\n\n", 1)[1])
-        (metadata / "entry_points.txt").write_text(entry_points.replace('"', ""))
-        return tmp_path
-
-    def test_does_what_the_page_shows(self, installed: Path) -> None:
-        """Each command of the page prints the line below it."""
-        shown = re.findall(r"^    \$ zato (.+)\n    (.+)$", read("docs/plugins.md"), re.MULTILINE)
-
-        assert len(shown) == 2
-        for arguments, output in shown:
-            done = subprocess.run(
-                [sys.executable, "-m", "zato_sso_reset", *arguments.split()],
-                env={"PYTHONPATH": str(installed)},
-                capture_output=True,
-                text=True,
-                check=True,
-            )
-            assert done.stdout == f"{output}\n"
