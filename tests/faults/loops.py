@@ -2,7 +2,7 @@
 
 Each reset is a process of the installed `zato`. An account is lost if its stored password is neither the
 old one nor a completely printed one; after a bulk reset, also if it has no line or two, or if --resume
-changed a password that had a valid line.
+changed a password that had a valid line. With --deliver-to, the last line that the program kept counts.
 """
 
 import argparse
@@ -25,7 +25,7 @@ sys.path.append(sys.path.pop(0))  # the installed package comes before the sourc
 from tests.conftest import ENGINES, ZATO
 from tests.faults.conftest import RESET, printed_password
 from tests.support import databases, processes
-from tests.support.bulk import bulk_arguments, records
+from tests.support.bulk import bulk_arguments, fingerprints, records
 from tests.support.databases import run
 from tests.support.processes import STRUCK, environment
 from tests.support.servers import OLD, Server, insert_users, quick_server
@@ -99,36 +99,39 @@ def valid_lines(server: Server, output: Path) -> dict[str, str]:
     return {name: passwords[name] for name in server.opened_by(passwords)}
 
 
-def bulk_kill_loop(server: Server, kills: int, seed: int) -> Figures:
+def bulk_kill_loop(server: Server, kills: int, seed: int, *, to_program: bool = False) -> Figures:
     """Kill bulk resets at random instants, and resume each until it is done.
 
+    With `to_program`, a program gets the lines, and the file is a record, which must not have any password.
     In the figures, `old` are users without a valid line after a kill, `new` those with one in the end.
     """
     figures, chance = Figures(), random.Random(seed)
     server.edit("sso.conf", "hash_secret", rounds="1")
     folder = Path(tempfile.mkdtemp())
     begun = time.monotonic()
-    start_many(server, folder / "first").communicate()
+    start_many(server, folder / "first", *_options(folder / "kept", to_program)).communicate()
     length = time.monotonic() - begun
     for number in itertools.count():
         if figures.exit_codes[-9] >= kills:
             break
         output = folder / str(number)
+        lines = folder / f"{number}.kept" if to_program else output
+        options = _options(lines, to_program)
         valid: dict[str, str] = {}
         to_be_killed = True
         while True:
-            process = start_many(server, output, *(["--resume"] if output.exists() else []))
+            process = start_many(server, output, *options, *(["--resume"] if output.exists() else []))
             if to_be_killed:
                 # Batches are written in the last part, after imports and lookup.
                 with contextlib.suppress(subprocess.TimeoutExpired):
                     process.wait(chance.uniform(length * 0.6, length * 1.05))
                 process.kill()
-            process.communicate()
+            process.communicate()  # also waits for a program, which has the same stderr
             figures.exit_codes[process.returncode] += 1
             if to_be_killed:
                 length *= 1.05 if process.returncode else 0.8
             server.settle()
-            now = valid_lines(server, output)
+            now = valid_lines(server, lines)
             figures.lost += sum(now.get(name) != password for name, password in valid.items())
             valid = now
             if process.returncode != -9:
@@ -136,12 +139,18 @@ def bulk_kill_loop(server: Server, kills: int, seed: int) -> Figures:
             figures.old += len(MANY) - len(now)
             to_be_killed = chance.random() < 0.3
         figures.lost += process.returncode != 0
-        found = [each.username for each in records(output.read_text())]
+        text = output.read_text()
+        found = [*fingerprints(text)] if to_program else [each.username for each in records(text)]
         figures.lost += len(found) - len(set(found))
+        figures.lost += to_program and any(each.password in text for each in records(lines.read_text()))
         figures.new += len(valid)
         figures.lost += len(MANY) - len(valid)
     shutil.rmtree(folder)
     return figures
+
+
+def _options(lines: Path, to_program: bool) -> list[str]:  # noqa: FBT001 one caller
+    return ["--deliver-to", f"cat >>{lines}"] if to_program else []
 
 
 def race(server: Server, at_once: int, users: list[str], races: int = 1) -> Figures:
@@ -212,7 +221,7 @@ def server_on(engine: str, name: str) -> Iterator[Server]:
 def main() -> int:
     """Run all loops and races; return 1 if anything was lost."""
     parser = argparse.ArgumentParser(description=__doc__)
-    long_help = "10,002 kills, 150 of bulk resets, and 20 races of 50 processes each"
+    long_help = "10,002 kills, 300 of bulk resets, and 20 races of 50 processes each"
     parser.add_argument("--long", action="store_true", help=long_help)
     parser.add_argument("--kills", type=int, help="kills on each engine")
     parser.add_argument("--bulk-kills", type=int, help="kills of bulk resets on each engine")
@@ -230,6 +239,9 @@ def main() -> int:
             insert_users(server, MANY)
             figures = bulk_kill_loop(server, bulk_kills, seed)
             print(f"{engine}: {bulk_kills} kills of bulk resets of {len(MANY)}: {figures}", flush=True)
+            lost += figures.lost
+            figures = bulk_kill_loop(server, bulk_kills, seed, to_program=True)
+            print(f"{engine}: {bulk_kills} kills of bulk resets with --deliver-to: {figures}", flush=True)
             lost += figures.lost
             for users in (["user1"], ["user1", "locked1", "MixedCase", "changing1"]):
                 figures = race(server, at_once, users, races)

@@ -22,7 +22,14 @@ def test_kills_of_bulk_resets(server: Server) -> None:
     assert figures.lost == 0, figures
 
 
-@first_on("mysql")
+def test_kills_of_bulk_resets_with_a_program(sqlite_server: Server) -> None:
+    """Row 37: after --resume, each user has the last password that the program kept."""
+    insert_users(sqlite_server, MANY)
+    figures = bulk_kill_loop(sqlite_server, kills=1, seed=1, to_program=True)
+
+    assert figures.lost == 0, figures
+
+
 def test_many_administrators(server: Server) -> None:
     """Row 24: each user has a password of a process that ended with 0."""
     figures = race(server, 5, ["user1", "user1", "user1", "locked1", "MixedCase"])

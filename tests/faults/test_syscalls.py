@@ -159,3 +159,40 @@ def test_each_call(server: Server) -> None:
 
     summary = ", ".join(f"{count} x {name}" for name, count in sorted(covered.items()))
     print(f"{server.database.engine}: {covered.total()} points, none lost: {summary}; {dict(ends)}")
+
+
+def traced_with_program(server: Server, kept: Path, *inject: str) -> Run:
+    """Run a reset with a program that keeps the password, and trace its main thread alone."""
+    trace = server.path / "trace"
+    strace = ["strace", "-o", str(trace), *inject]
+    program = f"cat >{kept}.part && mv {kept}.part {kept}"
+    argv = [*strace, *STRUCK, *RESET, "--deliver-to", program, str(server.path), "user1"]
+    done = subprocess.run(argv, env=environment(), capture_output=True, text=True, timeout=120, check=False)
+    return Run(done.returncode, done.stdout, done.stderr, trace.read_text().splitlines())
+
+
+@pytest.mark.exhaustive
+@pytest.mark.usefixtures("strace")
+def test_each_call_with_a_program(server: Server) -> None:
+    """Row 37: killed at each call since a program's start, it has the old password or the kept one."""
+    known, ends = OLD, Counter[str]()
+    server.edit("sso.conf", "hash_secret", rounds="1")
+    first = traced_with_program(server, Path("first"))
+    assert first.exit_code == 0, first
+    known = printed_password(Path("first").read_text()) or ""
+    names = [call.partition("(")[0] for call in first.calls if "(" in call.partition(" ")[0]]
+    for position in range(names.index("pipe2"), len(names)):
+        name, number = names[position], names[: position + 1].count(names[position])
+        kept = Path(f"kept-{position}")
+        run = traced_with_program(server, kept, "-e", f"inject={name}:signal=SIGKILL:when={number}")
+        server.settle()
+        new = printed_password(kept.read_text()) if kept.exists() else None
+        is_new = new is not None and server.opens("user1", new)
+        assert run.exit_code in {0} | KILLED, run
+        assert run.stdout == ""
+        assert is_new or (run.exit_code and server.opens("user1", known)), f"lost at {name} {number}: {run}"
+        known = new if is_new and new else known
+        ends[f"{'new' if is_new else 'old'} after {run.exit_code}"] += 1
+
+    assert ends["old after -9"] > 10
+    print(f"{server.database.engine}: {ends.total()} calls since the start of a program: {dict(ends)}")
