@@ -88,10 +88,18 @@ def benchmarks(session: nox.Session) -> None:
 
 @nox.session
 def lint(session: nox.Session) -> None:
-    """Check style and formatting."""
+    """Check style, formatting, and the files of the forge."""
     session.install(*dependency_group("lint"))
     session.run("ruff", "check", ".")
     session.run("ruff", "format", "--check", ".")
+    forms = Path(".github/ISSUE_TEMPLATE")
+    for schema, *files in (
+        ("workflows", Path(".github/workflows/ci.yml")),
+        ("issue-config", forms / "config.yml"),
+        ("issue-forms", forms / "bug.yml", forms / "idea.yml"),
+    ):
+        session.run("check-jsonschema", "--builtin-schema", f"vendor.github-{schema}", *map(str, files))
+    session.run("zizmor", "--offline", "--no-progress", ".github")
 
 
 @nox.session

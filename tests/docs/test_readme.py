@@ -28,7 +28,9 @@ class TestReadme:
 
         assert text == HELP["with_help"](text)
 
-    @pytest.mark.parametrize("page", HELP["PAGES"], ids=lambda page: page.stem)
+    @pytest.mark.parametrize(
+        "page", [*HELP["PAGES"], *sorted(PROJECT.glob(".github/*.md"))], ids=lambda page: page.stem
+    )
     def test_links_lead_to_files(self, page: Path) -> None:
         """A link to a heading leads to one of that page."""
         for path, heading in re.findall(r"\]\((?!https?:)([^)#]*)(?:#([^)]+))?\)", page.read_text("utf-8")):
