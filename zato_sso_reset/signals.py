@@ -89,12 +89,17 @@ def immediate_interrupts() -> Iterator[None]:
 
 
 @contextmanager
-def deferred_signals() -> Iterator[Sequence[int]]:
-    """Defer SIGINT, SIGTERM and SIGHUP, and yield the numbers of those received so far."""
+def deferred_signals(notify: Callable[[], object] = lambda: None) -> Iterator[Sequence[int]]:
+    """Defer SIGINT, SIGTERM and SIGHUP, calling `notify` at each, and yield the numbers of those received."""
     received: list[int] = []
+
+    def receive(number: int, _frame: object) -> None:
+        received.append(number)
+        notify()
+
     # A signal that is ignored, as under nohup, stays ignored.
     deferred = [number for number in _TERMINATING if signal.getsignal(number) is not signal.SIG_IGN]
-    before = {number: signal.signal(number, lambda n, _: received.append(n)) for number in deferred}
+    before = {number: signal.signal(number, receive) for number in deferred}
     try:
         yield received
     finally:

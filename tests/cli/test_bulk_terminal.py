@@ -1,8 +1,9 @@
-"""`zato sso reset-user-passwords` on a terminal: the confirmation and the progress bar."""
+"""`zato sso reset-user-passwords` on a terminal: the confirmation and the progress."""
 
 import os
 import pty
 import re
+import signal
 import sys
 import time
 from collections.abc import Callable, Iterator
@@ -15,6 +16,7 @@ import pytest
 from tests.cli.conftest import shell
 from tests.support.bulk import APPROVED, OUT, assert_all_old, assert_valid, bulk_arguments, names
 from tests.support.servers import Server, insert_users
+from zato_sso_reset.cli import progress
 from zato_sso_reset.cli.json_lines import JsonLinesFile
 from zato_sso_reset.host.program import zato
 from zato_sso_reset.services import bulk_reset as bulk
@@ -119,7 +121,7 @@ class TestConfirmation:
 
 
 class TestProgress:
-    """The progress bar on a terminal."""
+    """The progress on a terminal."""
 
     def test_has_the_rate_and_the_time_left(self, sqlite_server: Server, terminal: Terminal) -> None:
         """A run of more than a second shows both."""
@@ -132,8 +134,30 @@ class TestProgress:
 
         assert code == 0
         assert "Resetting" in shown
-        assert "10/24" in shown
-        assert re.search(r"20/24  00:00:0\d  \d+/s", shown)
+        assert re.search(r"21/24  \d+/s  ETA 0:0\d", shown)
+        assert re.search(r" 100%  24/24  \d+/s  ETA 0:00\x1b\[K\n", shown)
+        assert_valid(sqlite_server, OUT.read_text())
+
+    def test_moves_with_hashes(self, sqlite_server: Server, terminal: Terminal) -> None:
+        """A batch of four is no single step."""
+        terminal.monkeypatch.setattr(progress, "INTERVAL", 0)
+        code, _ = terminal.run("", *bulk_arguments(sqlite_server, "--all", "--yes", output=OUT))
+        shown = terminal.seen()
+
+        assert code == 0
+        assert re.findall(r"\d/4", shown) == ["1/4", "2/4", "3/4", "4/4", "4/4"]
+
+    def test_interruption_is_answered_at_once(self, sqlite_server: Server, terminal: Terminal) -> None:
+        """The batch is finished."""
+        insert_users(sqlite_server, [f"many{number}" for number in range(20)])
+        terminal.monkeypatch.setattr(bulk, "BATCH", 10)
+        terminal.before_each_batch(lambda: signal.raise_signal(signal.SIGINT))
+        code, _ = terminal.run("", *bulk_arguments(sqlite_server, "--all", "--yes", output=OUT))
+        *_, stopping, stopped, end = terminal.seen().split("\n")
+
+        assert (code, end) == (130, "")
+        assert stopping.endswith("\rStopping after this batch ...\x1b[K")
+        assert "Stopped. 10 of 24 users are done." in stopped
         assert_valid(sqlite_server, OUT.read_text())
 
     def test_is_hidden_on_request(self, sqlite_server: Server, terminal: Terminal) -> None:
@@ -141,7 +165,7 @@ class TestProgress:
         arguments = bulk_arguments(sqlite_server, "--all", "--yes", "-q", output=OUT)
 
         assert terminal.run("", *arguments) == (0, "")
-        assert terminal.seen().strip() == "Reset the passwords of 4 user(s)."
+        assert terminal.seen() == "\nReset the passwords of 4 user(s).\n"
 
     def test_is_hidden_by_verbose(self, sqlite_server: Server, terminal: Terminal) -> None:
         """The lines of --verbose report the progress themselves."""

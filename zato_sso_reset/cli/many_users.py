@@ -15,7 +15,7 @@ from zato_sso_reset.audit.trail import Trail
 from zato_sso_reset.cli.bulk_request import BulkRequest
 from zato_sso_reset.cli.delivery import Delivery, Stdout, check_not_database
 from zato_sso_reset.cli.json_lines import JsonLinesFile, check_new
-from zato_sso_reset.cli.progress import Tally, progress_bar
+from zato_sso_reset.cli.progress import Progress, Tally
 from zato_sso_reset.cli.report import NOTICE, execution_log
 from zato_sso_reset.cli.users_file import read_usernames
 from zato_sso_reset.domain.access import describe
@@ -161,21 +161,18 @@ def _reset(
 
     changes = request.describe_changes()
     tally = Tally(selection.total)
-    changes = request.describe_changes()
-    tally = Tally(selection.total)
     deliver = _deliverer(request, trail, delivery)
-    hidden = request.no_progress or request.verbose
-    with progress_bar(tally.total, hidden=hidden) as advance, deferred_signals() as signals:
+    progress = Progress(tally.total, hidden=request.no_progress or request.verbose)
+    with closing(progress), deferred_signals(progress.stop) as signals:
         try:
-            options = {"deliver": deliver, "stop": lambda: bool(signals), **request.reset_options}
+            options = {"stop": lambda: bool(signals), "hashed": progress.advance, **request.reset_options}
             for batch in reset_user_passwords(
-                server, database, selection.usernames(), earlier=earlier, **options
+                server, database, selection.usernames(), earlier=earlier, deliver=deliver, **options
             ):
                 for new in batch.new:
                     trail.changed(changes, new.user.username)
                 tally.add(batch)
                 logger.info("%s", tally)
-                advance(len(batch.new) + batch.missing)
         except CommitRefusedError as error:
             delivery.withdraw()
             error.hint = f"{tally} {request.how_to_continue}"

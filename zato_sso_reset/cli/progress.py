@@ -1,17 +1,19 @@
-"""The progress of a bulk reset."""
+"""The progress of a bulk reset: a tally, and a line on the terminal that is stderr."""
 
-import io
+import os
 import sys
+import time
 from collections import Counter
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager, suppress
+from contextlib import suppress
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, TextIO, cast
-
-import click
+from datetime import timedelta
+from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from zato_sso_reset.services.bulk_reset import Batch
+
+INTERVAL = 0.1  # seconds between two drawings
+STOPPING = "Stopping after this batch ..."
 
 
 @dataclass
@@ -38,26 +40,55 @@ class Tally:
         self.changed.update(batch.changed)
 
 
-class _Terminal(io.TextIOBase):
-    """stderr, which may disappear together with a connection: no reason to stop."""
+class Progress:
+    """A line with the share, the number, the rate and the time left, redrawn in place.
 
-    def isatty(self) -> bool:
-        return bool(sys.stderr and sys.stderr.isatty())
+    The terminal may disappear together with a connection, which is no reason to stop.
+    """
 
-    def write(self, text: str) -> int:
-        with suppress(OSError):
-            sys.stderr.write(text)
-            sys.stderr.flush()
-        return len(text)
+    def __init__(self, total: int, *, hidden: bool) -> None:
+        """Start to measure; `hidden` shows nothing but that the run is about to stop."""
+        self._total = total
+        self._done = 0
+        self._fd = sys.stderr.fileno() if sys.stderr and sys.stderr.isatty() else None
+        self._hidden = hidden
+        self._stopping = False
+        self._started = time.monotonic()
+        self._drawn = 0.0
 
+    def advance(self, count: int = 1) -> None:
+        """Count passwords, and redraw the line if it is time to."""
+        self._done += count
+        if time.monotonic() - self._drawn >= INTERVAL:
+            self._draw()
 
-@contextmanager
-def progress_bar(total: int, *, hidden: bool) -> Iterator[Callable[[int], None]]:
-    """Show a bar with the rate and the time left, on a terminal, and yield a function that moves it."""
-    terminal = _Terminal()
-    file = cast("TextIO", terminal)
-    hidden = hidden or not terminal.isatty()
-    bar = click.progressbar(length=total, label="Resetting", file=file, hidden=hidden, show_pos=True)
-    bar.item_show_func = lambda _: f"{1 / bar.time_per_iteration:.0f}/s" if bar.avg else None
-    with bar:
-        yield bar.update
+    def stop(self) -> None:
+        """Show at once that the run stops after the current batch; a signal's handler may call this."""
+        self._stopping = True
+        self._draw()
+
+    def close(self) -> None:
+        """Leave the line as it is, and continue on the next one."""
+        self._draw(end="\n")
+
+    def _draw(self, end: str = "") -> None:
+        """Write the line with a single system call: a signal's handler may interrupt it."""
+        self._drawn = time.monotonic()
+        if self._fd is not None and (self._stopping or not self._hidden):
+            with suppress(OSError):
+                columns = os.get_terminal_size(self._fd).columns or 80
+                text = STOPPING if self._stopping else self._text(columns - 1)
+                os.write(self._fd, f"\r{text[: columns - 1]}\x1b[K{end}".encode())
+
+    def _text(self, width: int) -> str:
+        share = self._done / self._total if self._total else 1
+        text = f"  {share:4.0%}  {self._done:{len(str(self._total))}}/{self._total}"
+        elapsed = self._drawn - self._started
+        if elapsed >= 1 and self._done:
+            rate = self._done / elapsed
+            left = str(timedelta(seconds=round((self._total - self._done) / rate)))
+            left = left.removeprefix("0:").removeprefix("0")  # 0:23 instead of 0:00:23
+            text += f"  {round(rate) or round(rate, 1)}/s  ETA {left}"
+        room = max(width - len("Resetting []") - len(text), 0)
+        bar = "#" * int(share * room)
+        return f"Resetting [{bar:{room}}]{text}" if room else f"Resetting{text}"

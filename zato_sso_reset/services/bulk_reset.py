@@ -48,14 +48,15 @@ def reset_user_passwords(
     earlier: Collection[str] = (),
     deliver: Callable[[Sequence[NewPassword]], None],
     stop: Callable[[], bool],
+    hashed: Callable[[], object] = lambda: None,
 ) -> Iterator[Batch]:
     """Set generated passwords, calling `deliver` for each batch before its commit; yield each batch after it.
 
     The promise of `reset_user_password` holds for each batch of at most `BATCH` users: after a ZatoError,
     the current one is unchanged, unless it is a `CommitUnknownError`. Hashes are computed by `jobs` threads,
-    ahead of the batch that is being written. Once `stop` returns true, the users hashed so far are the last
-    batch. A `dry_run` neither delivers nor commits. The expiry marks a batch: it is none of `earlier`, nor
-    that of the batch before, even if the clock stands still.
+    ahead of the batch that is being written; `hashed` is called after each. Once `stop` returns true, the
+    users hashed so far are the last batch. A `dry_run` neither delivers nor commits. The expiry marks a
+    batch: it is none of `earlier`, nor that of the batch before, even if the clock stands still.
     """
     expiry_policy = ExpiryPolicy.from_settings(server.settings, expiry)
     expiry_policy.expires_at(utc_now())
@@ -65,7 +66,7 @@ def reset_user_passwords(
     executor = ThreadPoolExecutor(jobs)
     consequence = "Nothing was changed."
     try:
-        for made in _hashed_batches(usernames, lambda: executor.submit(maker.make), stop):
+        for made in _hashed_batches(usernames, lambda: executor.submit(maker.make), stop, hashed):
             with rolled_back_on_error(consequence), open_users(database) as users:
                 found = users.find(list(made), lock=True)
                 approved = {name: user for name, user in found.items() if user.is_approved}
@@ -98,7 +99,10 @@ def _unlike(time: datetime, earlier: Collection[str]) -> datetime:
 
 
 def _hashed_batches(
-    usernames: Iterable[str], submit: Callable[[], "Future[tuple[str, str]]"], stop: Callable[[], bool]
+    usernames: Iterable[str],
+    submit: Callable[[], "Future[tuple[str, str]]"],
+    stop: Callable[[], bool],
+    hashed: Callable[[], object],
 ) -> Iterator[dict[str, tuple[str, str]]]:
     """Yield usernames with their passwords and stored texts, keeping the threads busy meanwhile."""
     remaining = iter(usernames)
@@ -109,6 +113,7 @@ def _hashed_batches(
         while pending and len(made) < BATCH and not (made and stop()):
             name, future = pending.popleft()
             made[name] = future.result()
+            hashed()
         if not made:
             return
         yield made
