@@ -4,15 +4,18 @@ import json
 import os
 import re
 import shlex
+import shutil
 import stat
 import subprocess
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
 from tests.conftest import AUDIT, ZATO
-from tests.support.databases import Database
-from tests.support.servers import OLD, Server, insert_user, quick_server
+from tests.support.bulk import recorded
+from tests.support.databases import Database, unreachable
+from tests.support.servers import LINE, OLD, Server, insert_user, quick_server
 
 PAGE = (Path(__file__).parents[2] / "docs" / "operations.md").read_text("utf-8")
 
@@ -46,9 +49,21 @@ def run(script: str, server: Server) -> str:
 
 def block(heading: str, language: str = "sh") -> str:
     """Return the only block below a heading."""
-    [(found, text)] = BLOCKS[heading]
-    assert found == language
-    return str(text)
+    [text] = blocks(heading, language)
+    return text
+
+
+def blocks(heading: str, language: str = "sh") -> list[str]:
+    """Return the blocks below a heading."""
+    assert {found for found, _ in BLOCKS[heading]} == {language}
+    return [text for _, text in BLOCKS[heading]]
+
+
+def require(*tools: str) -> None:
+    """Skip the test if a program is missing."""
+    for tool in tools:
+        if not shutil.which(tool):
+            unreachable(f"{tool} on PATH", FileNotFoundError())
 
 
 def user(server: Server) -> tuple[bool, bool, bool, int]:
@@ -68,6 +83,11 @@ def test_every_block_is_run() -> None:
         "Somebody else may be in the whole server",
         "A temporary password",
         "The same password on two servers",
+        "Encrypted for the owner",
+        "All passwords, encrypted",
+        "Into a password store",
+        "By mail",
+        "As a QR code",
         "Whose hashes are too weak",
         "Ansible",
         "cron",
@@ -118,12 +138,95 @@ def test_temporary_password(server: Server) -> None:
 
 
 def test_same_password_on_two_servers(server: Server) -> None:
-    """Both servers have a new password."""
-    second = Database("sqlite", str(server.path.parent / "server2" / "zato.db"))
-    assert run(block("The same password on two servers"), server) == "Changed password for user `user1`\n"
+    """Both servers have the same new password, or the first one keeps the old one."""
+    script = block("The same password on two servers")
+    second = server.path.parent / "server2"
+    path = second.rename(second.with_name("away"))
+    with pytest.raises(AssertionError, match="exit code 23"):
+        run(script, server)
+    assert server.opens("user1", OLD)
+    path.rename(second)
 
-    for database in (server.database, second):
-        assert database.row("user1")["password_last_set"] > database.row("locked1")["password_last_set"]
+    assert run(script, server) == ""
+
+    database = Database("sqlite", str(second / "zato.db"))
+    for each in (server.database, database):
+        assert each.row("user1")["password_last_set"] > each.row("locked1")["password_last_set"]
+
+
+@pytest.fixture
+def gnupg(server: Server) -> Iterator[None]:
+    """A key of user1 in the keyring, and a password store."""
+    require("gpg", "pass")
+    home = server.path.parents[2] / ".gnupg"
+    home.mkdir(mode=0o700)
+    key = "gpg --batch --passphrase '' --quick-generate-key user1@example.com future-default default never"
+    run(f"{key} && pass init user1@example.com", server)
+    yield
+    run("gpgconf --kill all", server)
+
+
+@pytest.mark.usefixtures("gnupg")
+def test_encrypted_for_the_owner(server: Server) -> None:
+    """The owner decrypts the password that the account then has."""
+    require("age")
+    run("age-keygen -o ~/user1.key && age-keygen -y ~/user1.key >~/user1.pub", server)
+    for script, decrypt in zip(
+        blocks("Encrypted for the owner"),
+        ["age --decrypt -i ~/user1.key user1.age", "gpg --batch --decrypt user1.gpg"],
+        strict=True,
+    ):
+        assert run(script, server) == ""
+        match = LINE.fullmatch(run(decrypt, server))
+        assert match
+        assert server.opens("user1", match["password"])
+
+
+def test_all_passwords_encrypted(server: Server) -> None:
+    """The decrypted lines have everybody's passwords, and the record none."""
+    require("age")
+    run("age-keygen -o ~/admin1.key && age-keygen -y ~/admin1.key >~/admin1.pub", server)
+    reset, decrypt = blocks("All passwords, encrypted")
+    assert run(reset, server) == ""
+
+    lines = [json.loads(line) for line in run(decrypt, server).splitlines()]
+    passwords = {line["username"]: line["password"] for line in lines}
+    users = {"user1", "locked1", "MixedCase", "changing1"}
+    assert recorded(server, Path("done.jsonl").read_text(), passwords) == users
+
+
+@pytest.mark.usefixtures("gnupg")
+def test_into_a_password_store(server: Server) -> None:
+    """The store has the password."""
+    assert run(block("Into a password store"), server) == ""
+
+    assert server.opens("user1", run("pass show zato/user1", server).rstrip("\n"))
+
+
+def test_by_mail(server: Server) -> None:
+    """A stand-in for a mail server gets the message."""
+    sendmail = server.path.parents[2] / "bin" / "sendmail"
+    sendmail.parent.mkdir()
+    sendmail.write_text('#!/bin/sh\n[ "$*" = "-i -t" ] && cat >message\n')
+    sendmail.chmod(0o755)
+    assert run(f"PATH=~/bin:$PATH\n{block('By mail')}", server) == ""
+
+    head, _, body = Path("message").read_text().partition("\n\n")
+    match = LINE.fullmatch(body)
+    assert head == "To: user1@example.com\nSubject: Zato"
+    assert match
+    assert server.opens("user1", match["password"])
+    assert user(server)[2]
+
+
+def test_qr_code(server: Server) -> None:
+    """The code is that of the password that the account then has."""
+    require("qrencode")
+    script = block("As a QR code").replace("-t ansiutf8", "-t ansiutf8 -o code")
+    run(script.replace("qrencode", "tee password | qrencode"), server)
+
+    assert server.opens("user1", Path("password").read_text().rstrip("\n"))
+    assert Path("code").read_text() == run("qrencode -t ansiutf8 <password", server)
 
 
 def test_weak_hashes(server: Server) -> None:

@@ -3,7 +3,7 @@
 import hashlib
 import json
 import re
-from collections.abc import Collection
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -61,13 +61,14 @@ def fingerprints(text: str) -> dict[str, str]:
     return found
 
 
-def assert_recorded(server: Server, text: str, usernames: Collection[str], to: Path = Path("kept")) -> None:
-    """Check that these users, and no others, are in the record, and have the passwords of the program."""
-    stored = {name: str(row["password"]) for name, row in all_rows(server.database).items()}
-    sha256 = {name: hashlib.sha256(stored[name].encode()).hexdigest() for name in usernames}
-    assert fingerprints(text) == sha256
-    assert server.opened_by(kept(to)) == set(usernames)
-    assert not [password for password in kept(to).values() if password in text]
+def recorded(server: Server, text: str, passwords: Mapping[str, str]) -> set[str]:
+    """Return the users of a record: those, and no others, who have one of these passwords."""
+    valid = server.opened_by(passwords)
+    rows = all_rows(server.database)
+    stored = {name: str(rows[name]["password"]).encode() for name in valid}
+    assert fingerprints(text) == {name: hashlib.sha256(stored[name]).hexdigest() for name in valid}
+    assert not [password for password in passwords.values() if password in text]
+    return valid
 
 
 def names(text: str) -> list[str]:
