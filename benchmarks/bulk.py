@@ -21,11 +21,12 @@ from benchmarks.measure import QUICK, Command, Cost, compare, measure
 from benchmarks.one_reset import ZATO, full_server
 from zato_sso_reset.cli.json_lines import JsonLinesFile
 from zato_sso_reset.database.engine import Database
+from zato_sso_reset.domain.access import NO_CHANGES
 from zato_sso_reset.domain.users import NewPassword
 from zato_sso_reset.server.config import ServerConfig
 from zato_sso_reset.server.database import DatabaseConfig
 from zato_sso_reset.services.bulk_reset import BATCH, reset_user_passwords
-from zato_sso_reset.services.selection import select_all
+from zato_sso_reset.services.selection import closed_gates, select_all
 
 BARE_HASHING = Path(__file__).with_name("bare_hashing.py")
 PICTURE = Path(__file__).parents[1] / "docs" / "performance.svg"
@@ -76,7 +77,8 @@ def show_transactions(engine: str, folder: Path) -> None:
         (path / "config" / "repo" / "sso.toml").write_text("[hash_secret]\nrounds = 1\n")
         server = ServerConfig.read(path, env=os.environ, stdin=None)
         database = TimedDatabase(server.database)
-        usernames = list(select_all(database, []).usernames())
+        count = closed_gates(server, database, expiry=None, must_change=None, access=NO_CHANGES)
+        usernames = list(select_all(database, [], count).usernames())
         database.seconds.clear()
         lines = stack.enter_context(closing(JsonLinesFile(path / "output", resume=False)))
 

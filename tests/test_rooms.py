@@ -38,7 +38,7 @@ OUTER = {
 LIBRARIES = {
     "argon2": {"domain/hashing.py"},
     "configobj": {"server/ini.py"},
-    "cryptography": {"domain/hashing.py", "server/secret_key.py"},
+    "cryptography": {"domain/hashing.py", "domain/totp.py", "server/secret_key.py"},
     "tomli": {"server/toml.py"},
     "zxcvbn": {"domain/policy.py"},
 }

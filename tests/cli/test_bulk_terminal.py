@@ -162,10 +162,12 @@ class TestProgress:
 
     def test_is_hidden_on_request(self, sqlite_server: Server, terminal: Terminal) -> None:
         """The result is still reported."""
-        arguments = bulk_arguments(sqlite_server, "--all", "--yes", "-q", output=OUT)
+        options = ("--all", "--yes", "-q", "--unlock", "--must-change", "false")
+        arguments = bulk_arguments(sqlite_server, *options, output=OUT)
 
         assert terminal.run("", *arguments) == (0, "")
-        assert terminal.seen() == "\nReset the passwords of 4 user(s).\n"
+        result = "Reset the passwords of 4 user(s).\nAlso changed: users unlocked: 1.\n"
+        assert terminal.seen() == f"\n{result}"
 
     def test_is_hidden_by_verbose(self, sqlite_server: Server, terminal: Terminal) -> None:
         """The lines of --verbose report the progress themselves."""

@@ -235,6 +235,21 @@ class TestOptions:
         """Option names need their first hyphen."""
         assert complete(typed) == offered
 
+    def test_applications_are_those_of_the_server(self, sqlite_server: Server, complete: Complete) -> None:
+        """Names that a shell would have to quote are left out."""
+        sqlite_server.edit("sso.conf", "apps", all="CRM, CMS, 'C C', HR")
+        check = f"zato sso check-login {sqlite_server.path} user1 --app"
+
+        assert complete(f"{check} C") == ["plain,CRM", "plain,CMS"]
+        sqlite_server.remove("sso.conf", "all")
+        assert complete(f"{check} C") == []
+
+    def test_states_are_completed_after_a_comma(self, complete: Complete) -> None:
+        """The states before it stay."""
+        typed = "zato sso password-status PATH --state locked,not-"
+
+        assert complete(typed) == ["plain,locked,not-approved", "plain,locked,not-confirmed"]
+
     def test_list_of_users_is_not_opened(self, sqlite_server: Server, complete: Complete) -> None:
         """Opening a FIFO would block."""
         os.mkfifo("fifo")

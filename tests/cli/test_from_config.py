@@ -57,7 +57,8 @@ class TestRoundTrip:
         )
         second = invoke("from-config", stored_file())
 
-        assert (second.exit_code, second.stderr) == (0, "")
+        assert second.exit_code == 0
+        assert second.stderr == first.stderr
         assert first.stdout != second.stdout
         assert sqlite_server.opens("changing1", delivered_password(second.stdout, "changing1"))
         assert stored_values(sqlite_server, "changing1") == expected

@@ -26,6 +26,7 @@ from tests.support.bulk import all_rows, as_time
 from tests.support.databases import make_3_0
 from tests.support.servers import USERS, Server, insert_user, insert_users
 from zato_sso_reset.cli import delivery
+from zato_sso_reset.cli.formats import to_table
 from zato_sso_reset.database.engine import Database
 from zato_sso_reset.domain.hashing import Argon2idHasher, PasswordHasher, Pbkdf2Sha512Hasher
 from zato_sso_reset.server.config import ServerConfig
@@ -39,6 +40,7 @@ KEYS = [
     *("username", "approval_status", "is_locked", "must_change", "totp", "expired", "never_changed"),
     *("password_last_set", "password_expiry", "days_left", "open_sessions"),
     *("hash_scheme", "rounds", "time_cost", "memory_cost", "parallelism", "below_setting"),
+    *("sign_up_status", "states"),
 ]
 
 
@@ -182,6 +184,70 @@ class TestPasswordStatus:
         assert found == ["user1", "locked1", "MixedCase"]
 
 
+class TestStates:
+    """The states, and the selection of users in one of several."""
+
+    @pytest.mark.parametrize(
+        ("columns", "state"),
+        [
+            ({"password_expiry": in_days(-1)}, "expired"),
+            ({"password_expiry": in_days(29)}, "expiring"),
+            ({"is_locked": True}, "locked"),
+            ({"password_must_change": True}, "must-change"),
+            ({"password_last_set": in_days(-10), "sign_up_time": in_days(-10)}, "never-changed"),
+            ({"approval_status": "rejected"}, "not-approved"),
+            ({"sign_up_status": "before_confirmation"}, "not-confirmed"),
+            ({"password": "\\x6741"}, "unreadable"),
+            ({"password": "gAAA"}, "unreadable"),
+            ({"is_totp_enabled": False}, "no-totp"),
+        ],
+    )
+    def test_user_in_a_state_is_selected(
+        self, server: Server, statuses: Statuses, columns: dict[str, object], state: str
+    ) -> None:
+        """A healthy user is in none of them."""
+        server.database.run("DELETE FROM zato_sso_user WHERE username NOT IN ('user1', 'MixedCase')")
+        healthy = {"is_totp_enabled": True, "sign_up_time": in_days(-20)}
+        server.database.run(
+            "UPDATE zato_sso_user SET is_totp_enabled = true, sign_up_time = %s", in_days(-20)
+        )
+        insert_user(server, 11, "somebody", {**healthy, **columns})
+
+        found = statuses(server, "--state", f"weak-hash,{state}")
+
+        assert [(each["username"], each["states"]) for each in found] == [("somebody", [state])]
+
+    def test_weak_hash_is_a_state(self, sqlite_server: Server, statuses: Statuses) -> None:
+        """The cost of the setting is higher."""
+        sqlite_server.override("[hash_secret]\nrounds = 1001\n")
+
+        assert len(statuses(sqlite_server, "--state", "weak-hash")) == len(USERS)
+
+    def test_missing_totp_is_shown_if_it_is_selected(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """Otherwise, it is no state of a healthy user."""
+        plain = invoke(*STATUS, sqlite_server.path).stdout
+        selected = invoke(*STATUS, sqlite_server.path, "--state", "no-totp").stdout
+
+        assert "no-totp" not in plain
+        assert selected.count("no-totp") == len(USERS)
+
+    def test_password_stored_as_hexadecimal_digits_is_explained(
+        self, sqlite_server: Server, invoke: Invoke, statuses: Statuses
+    ) -> None:
+        """A stock server on PostgreSQL stores it so; a reset mends it."""
+        insert_user(sqlite_server, 11, "somebody", {"password": "\\x6741"})
+
+        assert "stored as \\x...: reset it" in invoke(*STATUS, sqlite_server.path, "somebody").stdout
+        assert statuses(sqlite_server, "somebody")[0]["hash_scheme"] == "hex"
+
+    @pytest.mark.parametrize("states", ["lockd", "locked,", ",", "locked, expired"])
+    def test_unknown_state_is_a_usage_error(self, sqlite_server: Server, invoke: Invoke, states: str) -> None:
+        """The nearest known one is suggested."""
+        line = error_line(invoke(*STATUS, sqlite_server.path, "--state", states), 2)
+
+        assert ("Did you mean `locked`?" in line) is (states == "lockd")
+
+
 class TestHash:
     """The hash of the stored password."""
 
@@ -265,7 +331,7 @@ class TestOutput:
         first = lines[1].split("  ")
         assert first[:3] == [
             "all\\u202e\\n",
-            "expired, locked, not approved, must change, never changed, no TOTP",
+            "expired, locked, must-change, never-changed, not-approved, weak-hash",
             "2020-01-02",
         ]
         assert "! pbkdf2_sha512 1000" in first
@@ -280,14 +346,15 @@ class TestOutput:
         assert len(others) == len(USERS)
         assert first[:7] == ["'=cmd|'/C calc'!A0", "approved", "false", "false", "false", "true", "true"]
         assert first[8] == "2020-01-02T03:04:05.000000Z"
-        assert first[11:] == ["pbkdf2_sha512", "1000", "", "", "", "false"]
+        assert first[11:17] == ["pbkdf2_sha512", "1000", "", "", "", "false"]
+        assert first[17:] == ["final", "expired never-changed no-totp"]
 
     @pytest.mark.parametrize("output", ["table", "json", "csv"])
     def test_no_user_is_no_error(self, sqlite_server: Server, invoke: Invoke, output: str) -> None:
         """The output is an empty table, array or CSV file."""
         done = invoke(*STATUS, sqlite_server.path, "--within", 0, "--output", output)
 
-        assert (done.exit_code, done.stderr) == (0, "")
+        assert (done.exit_code, done.stderr) == (0, "0 users.\n" if output == "table" else "")
         assert done.stdout.count("\n") == 1
         assert output != "json" or json.loads(done.stdout) == []
 
@@ -305,7 +372,40 @@ class TestOutput:
         for secret in (hashed.split("$")[-1], columns["password"], "example.com", sqlite_server.key):
             assert secret not in done.stdout + done.stderr + log.read_text()
         assert str(sqlite_server.database.name) in done.stderr
-        assert done.stderr.splitlines() == [line.split(" INFO ")[1] for line in log.read_text().splitlines()]
+        assert done.stderr.splitlines() == [
+            line.split(maxsplit=2)[2] for line in log.read_text().splitlines()
+        ]
+
+    def test_names_are_those_that_a_list_of_users_can_hold(
+        self, sqlite_server: Server, invoke: Invoke
+    ) -> None:
+        """The others are warned of; the output of one command is the input of the other."""
+        insert_user(sqlite_server, 11, "two\nlines", {"is_locked": True})
+        insert_user(sqlite_server, 12, "jos\u00e9 garc\u00eda", {"is_locked": True})
+        done = invoke(*STATUS, sqlite_server.path, "--state", "locked", "--output", "names")
+
+        assert (done.exit_code, done.stdout) == (0, "locked1\njos\u00e9 garc\u00eda\n")
+        assert done.stderr.splitlines() == [
+            "Warning: `two\\nlines` is left out: no line can hold this username.",
+            "3 users: 3 locked, 3 never-changed.",
+        ]
+        resets = ("sso", "reset-user-passwords", sqlite_server.path, "--users-from", "-", "--yes")
+        assert invoke(*resets, "--output-file", "-", input=done.stdout).exit_code == 0
+
+    def test_empty_columns_are_left_out_of_a_narrow_table(self, sqlite_server: Server) -> None:
+        """The header is repeated where a column comes back."""
+        sqlite_server.database.run("UPDATE zato_sso_user SET sign_up_time = '2020-01-02 03:04:05'")
+        server = ServerConfig.read(sqlite_server.path, env={}, stdin=None)
+        database = Database(server.database)
+        [page] = status.password_statuses(server, database, username=None, within=None, now=NOW)
+        pages = [[each] for each in page if each.username in {"user1", "locked1"}]
+
+        def headers(width: int) -> list[list[str]]:
+            lines = "".join(to_table(pages, width, [])).splitlines()
+            return [line.split()[:2] for line in lines if line.startswith("USERNAME")]
+
+        assert headers(60) == [["USERNAME", "EXPIRES"], ["USERNAME", "STATE"]]
+        assert headers(160) == [["USERNAME", "STATE"]]
 
     @pytest.mark.parametrize("days", ["-1", "x", "1.5", "01", "99999999", ""])
     def test_within_other_text_is_a_usage_error(
@@ -389,7 +489,8 @@ class TestStdout:
         os.close(master)
         lines = click.unstyle(shown).splitlines()
 
-        assert (process.returncode, found) == (0, "")
+        assert process.returncode == 0
+        assert found == "6 users: 1 locked, 1 must-change, 6 never-changed, 1 not-approved.\n"
         assert len(lines) == len(USERS) + 2
         assert max(map(len, lines)) == 70
         assert lines[-1].startswith("a" * 16 + "…  ")

@@ -18,6 +18,7 @@ from tests.support.bulk import (
     listed,
     names,
     records,
+    unwarned,
 )
 from tests.support.servers import Server, insert_users
 from zato_sso_reset.host.program import zato
@@ -112,7 +113,10 @@ class TestManyUsers:
         done = bulk_reset("--all", *jobs, output=output)
         text = OUT.read_text() if output is OUT else done.stdout
 
-        assert (done.exit_code, done.stderr) == (0, "Reset the passwords of 24 user(s).\n")
+        assert (done.exit_code, unwarned(done.stderr)) == (
+            0,
+            "Reset the passwords of 24 user(s).\n",
+        )
         assert len(names(text)) == 24
         assert len({record.password_expiry for record in records(text)}) == 8
         assert_valid(sqlite_server, text)
@@ -161,7 +165,7 @@ class TestManyUsers:
         """The other users are reset, and a warning has the number of users left out."""
         done = bulk_reset("--all", output=OUT)
 
-        assert (done.exit_code, done.stderr) == (
+        assert (done.exit_code, unwarned(done.stderr)) == (
             0,
             (
                 "Warning: 3 user(s) no longer exist or are no longer approved. They were left out.\n"
@@ -179,7 +183,10 @@ class TestManyUsers:
         sqlite_server.database.run("DELETE FROM zato_sso_user WHERE username = 'many1'")
         done = bulk_reset("--users-from", listed("user1", "many1", "many2", "many3"), "--resume", output=OUT)
 
-        assert (done.exit_code, done.stderr) == (0, "Reset the passwords of 2 user(s).\n")
+        assert (done.exit_code, unwarned(done.stderr)) == (
+            0,
+            "Reset the passwords of 2 user(s).\n",
+        )
         assert set(names(OUT.read_text())) == {"user1", "many1", "many2", "many3"}
 
 
@@ -193,7 +200,7 @@ class TestDryRun:
         done = invoke(*bulk_arguments(sqlite_server, "--all", "--dry-run", output=output))
 
         assert (done.exit_code, done.stdout) == (0, "")
-        assert done.stderr == (
+        assert unwarned(done.stderr) == (
             "Would reset the passwords of 4 user(s), 0 of them super-user(s). Nothing was changed.\n"
         )
         assert all_rows(sqlite_server.database) == before
@@ -208,7 +215,7 @@ class TestDryRun:
         done = bulk_reset("--all", "--resume", "--dry-run", output=OUT)
 
         assert (done.exit_code, done.stdout) == (0, "")
-        assert "Would reset the passwords of 3 user(s)" in done.stderr
+        assert "Would reset the passwords of 3 user(s)" in unwarned(done.stderr)
         assert OUT.read_text() == before
 
     def test_failing_change_is_the_only_line(self, sqlite_server: Server, bulk_reset: Invoke) -> None:

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from zato_sso_reset import errors
+from zato_sso_reset.cli.commands.check_login import REFUSED
 from zato_sso_reset.server.toml import OVERRIDES
 
 PROJECT = Path(__file__).parents[2]
@@ -64,7 +65,7 @@ class TestReadme:
             kind.exit_code
             for kind in vars(errors).values()
             if isinstance(kind, type) and hasattr(kind, "exit_code")
-        }
+        } | {REFUSED}
 
     def test_overrides_are_documented(self) -> None:
         """The table of `sso.toml` has all sections and keys."""

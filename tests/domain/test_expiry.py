@@ -54,29 +54,6 @@ class TestFromSettings:
             ExpiryPolicy.from_settings(sso)
 
 
-@pytest.mark.parametrize(
-    ("days", "threshold", "inform", "end"),
-    [
-        (3, "3", "True", ": it warns at each login."),
-        (3, "3", "False", ": it refuses the login. Use a longer --expiry."),
-        (0, "0", "True", ": it warns at each login."),
-        (3, "2", "True", None),
-        (3, "x", "True", None),
-        (3, "3", "x", None),
-    ],
-)
-def test_expiry_within_the_servers_threshold_is_warned_of(
-    tmp_path: Path, days: int, threshold: str, inform: str, end: str | None
-) -> None:
-    """The threshold counts as within; settings that only the server needs are never an error."""
-    conf = f"[password]\nabout_to_expire_threshold={threshold}\ninform_if_about_to_expire={inform}\n"
-    start = f"{days} day(s) are within the server's about_to_expire_threshold of {threshold}"
-
-    warnings = ExpiryPolicy(days, "here").warnings(read_settings(tmp_path, conf))
-
-    assert warnings == ([start + end] if end else [])
-
-
 class TestExpiresAt:
     """`ExpiryPolicy.expires_at`."""
 

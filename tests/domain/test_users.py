@@ -5,10 +5,11 @@ from datetime import datetime
 
 import pytest
 
-from zato_sso_reset.domain.users import NewPassword, User
+from tests.support.fakes import fake_user
+from zato_sso_reset.domain.users import NewPassword
 
 TIME = datetime(2026, 1, 2, 3, 4, 5)  # noqa: DTZ001 Zato's times are naive UTC
-USER = User(1, "zusr1", "user1", "approved", False, False, False, TIME, "S3cr3t")  # noqa: FBT003
+USER = fake_user(1, password="S3cr3t")
 
 
 def test_only_approved_users_are_approved() -> None:

@@ -87,9 +87,8 @@ class TestOneUser:
         flag = frozenset({"password_must_change"} if must_change else ())
         summary = "users unlocked: 1, TOTP turned off: 1, sessions removed: 2, "
         assert done.exit_code == 0
-        assert done.stderr == (
-            DONE.format(f"{summary}password-reset links invalidated: 2") + f"Warning: {LINKED}\n"
-        )
+        assert done.stderr.startswith(DONE.format(f"{summary}password-reset links invalidated: 2"))
+        assert done.stderr.endswith(f"Warning: {LINKED}\n")
         assert differences(before, after) == {**user(1, PASSWORD, UNLOCKED, TOTP, flag), **revoked(1)}
         assert_valid_line(server, done)
         row = after["zato_sso_user", 1]
@@ -193,7 +192,7 @@ class TestManyUsers:
         done = bulk_reset("--all", *options)
 
         assert done.exit_code == 0
-        assert done.stderr == "Reset the passwords of 4 user(s).\n" + DONE.format(summary)
+        assert done.stderr.startswith("Reset the passwords of 4 user(s).\n" + DONE.format(summary))
         assert differences(before, rows(server.database)) == expected
         assert_valid(server, done.stdout)
 
@@ -206,7 +205,8 @@ class TestManyUsers:
         assert (dry.exit_code, dry.stdout) == (0, "")
         assert rows(server.database) == before
         done = bulk_reset("--all")
-        assert (done.exit_code, done.stderr) == (0, "Reset the passwords of 4 user(s).\n")
+        assert done.exit_code == 0
+        assert "Also changed" not in done.stderr
         assert differences(before, rows(server.database)) == {
             key: value for user_id in (1, 2, 4, 5) for key, value in user(user_id, PASSWORD).items()
         }
@@ -262,9 +262,8 @@ class TestZato30:
 
         done = bulk_reset(*users, "--unlock", "--revoke-access")
         assert done.exit_code == 0
-        assert done.stderr == "Reset the passwords of 3 user(s).\n" + DONE.format(
-            "users unlocked: 2, sessions removed: 2, password-reset links invalidated: 0"
-        )
+        changed = "users unlocked: 2, sessions removed: 2, password-reset links invalidated: 0"
+        assert done.stderr.startswith("Reset the passwords of 3 user(s).\n" + DONE.format(changed))
         assert differences(before, rows(server.database)) == {
             **user(1, PASSWORD, UNLOCKED),
             **user(2, PASSWORD, UNLOCKED),

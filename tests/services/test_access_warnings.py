@@ -22,7 +22,7 @@ from tests.support.access import (
     warned,
 )
 from tests.support.databases import run
-from tests.support.servers import Server
+from tests.support.servers import Server, insert_users
 
 LOCKED = "The user is locked and can't log in. Use --unlock to unlock the account."
 TOTP_ON = "TOTP is on: the password alone does not log in. Use --disable-totp to turn it off."
@@ -30,7 +30,20 @@ SESSIONS = "{} open session(s) stay open. Use --revoke-access to end them."
 LINKS = "{} password-reset link(s) still work. Use --revoke-access to invalidate them."
 LINKED = "{} linked account(s) can log in without this password."
 EXPIRES = "{} day(s) are within the server's about_to_expire_threshold of 30: it "
-WARNS, REFUSES = "warns at each login.", "refuses the login. Use a longer --expiry."
+WARNS = "warns at each login. Use a longer --expiry."
+REFUSES = "refuses the login. Use a longer --expiry."
+
+
+NO_APP = "[apps] login_allowed does not have the application `CRM`. "
+NO_APP += "Add it to sso.conf, and restart the server."
+NOT_LISTED = "[login] reject_if_not_listed is on, and [user_address_list] does not have the user. "
+NOT_LISTED += "Turn it off in sso.conf, and restart the server."
+NOT_CONFIRMED = "The sign-up is not confirmed, but `before_confirmation`. "
+NOT_CONFIRMED += "Confirm it with the user's sign-up token, through Zato's API."
+MUST_CHANGE = "The user must send a new password with the login. "
+MUST_CHANGE += "Use --must-change false if it may stay."
+BROKEN = "The user must change the password, and the server would store the new one unreadably. "
+BROKEN += "Run this in the database first: ALTER DATABASE \"{}\" SET bytea_output='escape'"
 
 
 def lock(connection: Any) -> None:
@@ -99,12 +112,12 @@ def test_warnings_are_in_the_order_of_a_login(server: Server, reset: Invoke) -> 
     """A dry run prints them too, and the reset changes only the password."""
     furnish(server, 1)
     expected = [
-        LOCKED,
         TOTP_ON,
+        LOCKED,
+        EXPIRES.format(2) + WARNS,
         SESSIONS.format(1),
         LINKS.format(2),
         LINKED.format(2),
-        EXPIRES.format(2) + WARNS,
     ]
     before = rows(server.database)
 
@@ -124,8 +137,8 @@ def test_warnings_are_in_the_order_of_a_login(server: Server, reset: Invoke) -> 
         ({"expiry": "7"}, None, WARNS),
         ({"inform_if_about_to_expire": "False"}, "30", REFUSES),
         ({"inform_if_about_to_expire": "False"}, "31", None),
-        ({"inform_if_about_to_expire": "perhaps"}, "1", None),
-        ({"inform_if_about_to_expire": None}, "1", None),
+        ({"inform_if_about_to_expire": "perhaps"}, "1", WARNS),
+        ({"inform_if_about_to_expire": None}, "1", REFUSES),
         ({"about_to_expire_threshold": "0"}, "1", None),
         ({"about_to_expire_threshold": "-1"}, "1", None),
         ({"about_to_expire_threshold": "soon"}, "1", None),
@@ -149,3 +162,77 @@ def test_expiry_within_the_threshold_is_warned_of(
     assert done.exit_code == 0
     days = expiry or settings["expiry"]
     assert warned(done.stderr) == ([EXPIRES.format(days) + warning] if warning else [])
+
+
+@pytest.mark.parametrize(
+    ("setting", "warnings"),
+    [
+        (("apps", "login_allowed", ""), (NO_APP, NO_APP)),
+        (("login", "reject_if_not_listed", "True"), (NOT_LISTED, "4 users may not log in from any address.")),
+    ],
+)
+@pytest.mark.parametrize("server", ["sqlite"], indirect=True)
+def test_settings_that_keep_all_users_out_are_warned_of(
+    server: Server,
+    reset: Invoke,
+    bulk_reset: Invoke,
+    setting: tuple[str, str, str],
+    warnings: tuple[str, str],
+) -> None:
+    """Row 36: a reset names the setting, and so does one of many users, once."""
+    section, key, value = setting
+    server.edit("sso.conf", section, **{key: value})
+
+    one, many = reset(), bulk_reset("--all", "--unlock", "--must-change", "false")
+
+    assert (one.exit_code, many.exit_code) == (0, 0)
+    assert (warned(one.stderr), many.stderr.splitlines()[-1]) == ([warnings[0]], f"Warning: {warnings[1]}")
+
+
+def test_sign_up_that_is_not_confirmed_is_warned_of(server: Server, reset: Invoke) -> None:
+    """Row 36: no option of a reset confirms it."""
+    server.database.run("UPDATE zato_sso_user SET sign_up_status = 'before_confirmation'")
+
+    assert warned(reset("--dry-run").stderr.partition("\n")[2]) == [NOT_CONFIRMED]
+    assert json.loads(reset("--output", "json").stdout)["warnings"] == [NOT_CONFIRMED]
+
+
+def test_change_that_the_database_would_break_is_warned_of(server: Server, reset: Invoke) -> None:
+    """Stock Zato stores bytes, which PostgreSQL turns into another text unless a setting is changed."""
+    broken = BROKEN.format(server.database.name) if server.database.engine == "postgresql" else ""
+
+    assert warned(reset("--must-change", "true").stderr) == ([broken] if broken else [])
+    assert warned(reset().stderr) == [broken or MUST_CHANGE]
+    assert warned(reset("--must-change", "false").stderr) == []
+
+
+@pytest.mark.parametrize("server", ["postgresql"], indirect=True)
+def test_mended_database_needs_no_warning(
+    server: Server, reset: Invoke, bulk_reset: Invoke, request: pytest.FixtureRequest
+) -> None:
+    """The statement of the warning is what mends it, for one user and for many."""
+    many = bulk_reset("--all", "--unlock", "--must-change", "true")
+    statement = many.stderr.splitlines()[-1].partition("first: ")[2]
+    assert "Warning: 4 users must change the password (--must-change false)." in many.stderr.splitlines()
+    undo = f'ALTER DATABASE "{server.database.name}" RESET bytea_output'
+    request.addfinalizer(lambda: server.database.run(undo, admin=True))
+
+    server.database.run(statement, admin=True)
+
+    assert warned(reset("--must-change", "true").stderr) == []
+    mended = bulk_reset("--all", "--unlock", "--must-change", "true")
+    assert mended.stderr == "Reset the passwords of 4 user(s).\nAlso changed: users unlocked: 0.\n"
+
+
+def test_many_users_are_warned_of_by_count(server: Server, bulk_reset: Invoke) -> None:
+    """Row 36: a dry run counts the same users."""
+    insert_users(server, ["new1", "new2"], sign_up_status="before_confirmation", is_totp_enabled=True)
+    insert_users(server, ["new3"], sign_up_status="before_confirmation")
+    options = ("--all", "--exclude", "changing1", "--expiry", "5")
+
+    dry, done = bulk_reset(*options, "--dry-run"), bulk_reset(*options)
+
+    counts = "1 user is still locked (--unlock), 2 have TOTP on (--disable-totp), 3 have not confirmed the"
+    expected = [f"Warning: {counts} sign-up.", f"Warning: {EXPIRES.format(5)}{WARNS}"]
+    assert dry.stderr.splitlines()[1:] == expected
+    assert done.stderr.splitlines()[1:] == expected

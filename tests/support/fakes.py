@@ -8,9 +8,13 @@ from typing import Any
 
 import pytest
 
+from tests.support.settings import FakeSettings
 from zato_sso_reset.database import users
-from zato_sso_reset.domain.access import Access, AccessChanges
+from zato_sso_reset.domain.access import NO_CHANGES, Access, AccessChanges
+from zato_sso_reset.domain.gates import FINAL
+from zato_sso_reset.domain.login import LoginSettings
 from zato_sso_reset.domain.users import APPROVED, NewPassword, User
+from zato_sso_reset.domain.warnings import ClosedGates, Reset
 from zato_sso_reset.errors import UserNotFoundError
 from zato_sso_reset.services import bulk_reset, selection
 
@@ -25,10 +29,13 @@ def fake_user(number: int, **columns: Any) -> User:
         user_id=f"zusr{number}",
         username=f"user{number}",
         approval_status=APPROVED,
+        sign_up_status=FINAL,
         is_locked=False,
+        is_totp_enabled=False,
         must_change=False,
         is_super_user=False,
         set_at=datetime.min,  # noqa: DTZ901
+        expires_at=datetime.max,  # noqa: DTZ901
     )
     return replace(user, **columns)
 
@@ -68,9 +75,13 @@ class FakeUserRepository:
         self._stored: dict[int, str] = {}
         self._is_open = True
 
-    def get(self, user: User, _now: datetime) -> Access:
-        """Return the access to a user's account."""
-        return Access(user.is_locked, False, 0, 0, 0)  # noqa: FBT003
+    def get(self, _user: User, _now: datetime) -> Access:
+        """Return no access besides a login."""
+        return Access(0, 0, 0)
+
+    def mending(self) -> str:
+        """Return no statement: the database keeps every password."""
+        return ""
 
     def get_approved_for_update(self, username: str) -> User:
         """Return a user."""
@@ -138,3 +149,9 @@ def use_fake_users(monkeypatch: pytest.MonkeyPatch) -> None:
 
     for module in (users, bulk_reset, selection):
         monkeypatch.setattr(module, "open_users", open_users)
+
+
+def count_gates() -> ClosedGates:
+    """Return a count of closed gates of a server without settings."""
+    reset = Reset(datetime.min, datetime.max, must_change=None, access=NO_CHANGES)  # noqa: DTZ901
+    return ClosedGates(reset, LoginSettings(FakeSettings({})))

@@ -27,8 +27,17 @@ def complete_path(ctx: click.Context, _param: click.Parameter, incomplete: str) 
 
 def complete_username(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
     """Complete users of the server at the PATH on the command line."""
+    return _in_time(lambda: _users(_path_on(ctx), incomplete))
+
+
+def complete_app(ctx: click.Context, _param: click.Parameter, incomplete: str) -> list[CompletionItem]:
+    """Complete applications of the server at the PATH on the command line."""
+    return _in_time(lambda: _apps(_path_on(ctx), incomplete))
+
+
+def _path_on(ctx: click.Context) -> Path:
     # If an option still lacks its value, Click does not assign the arguments.
-    return _in_time(lambda: _users(Path(ctx.params.get("path") or ctx.args[0]).expanduser(), incomplete))
+    return Path(ctx.params.get("path") or ctx.args[0]).expanduser()
 
 
 def _in_time(find: Callable[[], list[str]]) -> list[CompletionItem]:
@@ -54,6 +63,16 @@ def _folders(incomplete: str, *, in_zsh: bool) -> list[str]:
     if not servers or not all(_PLAIN.fullmatch(typed.removeprefix(home) + name) for name in offered):
         return []
     return [typed + slash + name for name in offered]
+
+
+def _apps(path: Path, incomplete: str) -> list[str]:
+    from zato_sso_reset.domain.login import LoginSettings
+    from zato_sso_reset.server.config import ServerConfig
+
+    prepare_process()
+    settings = LoginSettings(ServerConfig.read(path, env=os.environ, stdin=None).settings)
+    known = settings.names("apps", "all") or []
+    return [name for name in known if name.startswith(incomplete) and _PLAIN.fullmatch(name)]
 
 
 def _users(path: Path, incomplete: str) -> list[str]:

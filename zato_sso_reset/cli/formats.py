@@ -1,27 +1,37 @@
-"""Password statuses as a table, JSON or CSV, a page at a time."""
+"""Password statuses as a table, JSON, CSV or names, a page at a time."""
 
 import csv
 import io
 import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from datetime import datetime
 from itertools import chain
+from logging import getLogger
 from unicodedata import combining, east_asian_width
 
 import click
 
-from zato_sso_reset.domain.users import APPROVED, iso_utc
+from zato_sso_reset.cli.options import has_controls
+from zato_sso_reset.domain.users import STATES, UNREADABLE, iso_utc
 from zato_sso_reset.services.status import PasswordStatus
-from zato_sso_reset.text import printable
+from zato_sso_reset.text import printable, quoted
+
+logger = getLogger(__name__)
 
 KEYS = list(PasswordStatus.__dataclass_fields__)
 
 HEADER = ("USERNAME", "STATE", "EXPIRES", "DAYS", "SESSIONS", "HASH (! below setting)", "LAST SET")
 
+STATE = HEADER.index("STATE")
 NUMBERS = {HEADER.index("DAYS"), HEADER.index("SESSIONS")}  # right-aligned columns
 FORMULA = ("=", "+", "-", "@")  # the first characters of texts that a spreadsheet would evaluate as a formula
-STATE_COLOURS = {"expired": "red", "locked": "red", "not approved": "red", "must change": "yellow"}
+STATE_COLOURS = dict.fromkeys(("expired", "locked", "not-approved", "not-confirmed", "unreadable"), "red")
+STATE_COLOURS |= dict.fromkeys(("expiring", "must-change", "weak-hash"), "yellow")
+_COLOURED = "|".join(STATE_COLOURS)
+GAP = "  "
+HEX = r"stored as \x...: reset it"
 LONGEST = 2000  # characters of an escaped text
 
 
@@ -43,20 +53,59 @@ def to_csv(pages: Iterable[Sequence[PasswordStatus]]) -> Iterator[str]:
         yield lines.getvalue()
 
 
+def counted(pages: Iterable[list[PasswordStatus]], counts: Counter[str]) -> Iterator[list[PasswordStatus]]:
+    """Yield the pages, counting users by state; the empty text counts them all."""
+    for page in pages:
+        for status in page:
+            counts.update(["", *status.states])
+        yield page
+
+
+def summary(counts: Counter[str]) -> str:
+    """Return the numbers of `counted` as a sentence."""
+    states = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state] and state != "no-totp")
+    users = f"{counts['']} user{'' if counts[''] == 1 else 's'}"
+    return f"{users}: {states}." if states else f"{users}."
+
+
+def to_names(pages: Iterable[Sequence[PasswordStatus]]) -> Iterator[str]:
+    """Yield one username per line, as `--users-from` reads them; warn of names that no line can hold."""
+    for page in pages:
+        for status in page:
+            if has_controls(status.username) or UNREADABLE in status.username:
+                logger.warning("%s is left out: no line can hold this username.", quoted(status.username))
+            else:
+                yield f"{status.username}\n"
+
+
 def to_table(
-    pages: Iterable[Sequence[PasswordStatus]], width: int | None, *, colour: bool = False
+    pages: Iterable[Sequence[PasswordStatus]],
+    width: int | None,
+    states: Collection[str],
+    *,
+    colour: bool = False,
 ) -> Iterator[str]:
     """Yield a header and one line per user, with the column widths of the first page.
 
-    With the `width` of a terminal, no line is longer than that. With `colour`, states stand out.
+    With the `width` of a terminal, no line is longer than that; if the columns need more, those that are
+    empty on a page are left out there. Users without TOTP are marked if that is one of `states`. With
+    `colour`, states stand out.
     """
-    pages = iter(pages)
-    first = [HEADER, *map(_table_row, next(pages, ()))]
-    widths = [max(map(_width, column)) for column in zip(*first, strict=True)]
+    tables = ([_table_row(status, states) for status in page] for page in pages if page)
+    first = next(tables, [])
+    widths = [max(map(_width, column)) for column in zip(HEADER, *first, strict=True)]
     if width:
         widths[:2] = min(widths[0], width // 4), min(widths[1], width * 3 // 8)
-    for rows in chain([first], (map(_table_row, page) for page in pages)):
-        yield "".join(_line(row, widths, width, colour=colour) for row in rows)
+    needed = sum(widths) + len(GAP) * (len(widths) - 1)
+    shown: list[int] = []
+    for rows in chain([first], tables):
+        empty = {number for number, column in enumerate(zip(*rows, strict=True)) if not any(column)}
+        left_out = empty if width and needed > width else set()
+        columns = [number for number in range(len(HEADER)) if number not in left_out]
+        header = [] if columns == shown else [HEADER]
+        shown = columns
+        lines = (_cells(row, columns, widths, width) for row in header + rows)
+        yield "".join(_line(cells, width, has_state=colour and STATE in columns) for cells in lines)
 
 
 def _csv_row(status: PasswordStatus) -> list[object]:
@@ -68,30 +117,25 @@ def _csv_value(value: object) -> object:
         return str(value).lower()
     if isinstance(value, datetime):
         return iso_utc(value)
+    if isinstance(value, list):
+        return " ".join(value)
     if isinstance(value, str):
         text = printable(value, LONGEST)
         return f"'{text}" if text.startswith(FORMULA) else text
     return value
 
 
-def _table_row(status: PasswordStatus) -> tuple[str, ...]:
-    states = {
-        "expired": status.expired,
-        "locked": status.is_locked,
-        "not approved": status.approval_status != APPROVED,
-        "must change": status.must_change,
-        "never changed": status.never_changed,
-        "no TOTP": status.totp is False,
-    }
+def _table_row(status: PasswordStatus, states: Collection[str]) -> tuple[str, ...]:
     costs = {"": status.rounds, "m=": status.memory_cost, "t=": status.time_cost, "p=": status.parallelism}
     hashed = [f"{name}{cost}" for name, cost in costs.items() if cost is not None]
+    scheme = HEX if status.hash_scheme == "hex" else status.hash_scheme
     return (
         printable(status.username, LONGEST),
-        ", ".join(state for state, holds in states.items() if holds),
+        ", ".join(state for state in status.states if state != "no-totp" or state in states),
         _date(status.password_expiry),
         "" if status.days_left is None else str(status.days_left),
         str(status.open_sessions),
-        " ".join([*(["!"] if status.below_setting else []), status.hash_scheme, *hashed]),
+        " ".join([*(["!"] if status.below_setting else []), scheme, *hashed]),
         _date(status.password_last_set),
     )
 
@@ -100,24 +144,30 @@ def _date(time: datetime | None) -> str:
     return time.date().isoformat() if time else "unknown"
 
 
-def _line(row: Sequence[str], widths: Sequence[int], width: int | None, *, colour: bool) -> str:
+def _cells(row: Sequence[str], columns: Iterable[int], widths: Sequence[int], width: int | None) -> list[str]:
+    """Return the padded cells of some columns."""
     cells = []
-    for number, (cell, room) in enumerate(zip(row, widths, strict=True)):
-        text = _cut(cell, room) if width and number < 2 else cell  # noqa: PLR2004 the username and the state
+    for number in columns:
+        cell, room = row[number], widths[number]
+        text = _cut(cell, room) if width and number <= STATE else cell
         padding = " " * (room - _width(text))
         cells.append(padding + text if number in NUMBERS else text + padding)
-    line = "  ".join(cells).rstrip()
+    return cells
+
+
+def _line(cells: Sequence[str], width: int | None, *, has_state: bool) -> str:
+    """Return a line, with colours in its second cell if it `has_state`."""
+    line = GAP.join(cells).rstrip()
     if width:
         line = _cut(line, width)
-    if colour:
-        start, end = len(cells[0]), len(cells[0]) + 2 + len(cells[1])
-        line = line[:start] + _coloured(line[start:end]) + line[end:]
+    if has_state:
+        start, end = len(cells[0]), len(cells[0]) + len(GAP) + len(cells[1])
+        line = line[:start] + re.sub(_COLOURED, _with_colour, line[start:end]) + line[end:]
     return f"{line}\n"
 
 
-def _coloured(states: str) -> str:
-    pattern = "|".join(STATE_COLOURS)
-    return re.sub(pattern, lambda state: click.style(state[0], STATE_COLOURS[state[0]]), states)
+def _with_colour(state: "re.Match[str]") -> str:
+    return click.style(state[0], STATE_COLOURS[state[0]])
 
 
 def _cut(text: str, width: int) -> str:

@@ -69,12 +69,13 @@ def reset_passwords(request: BulkRequest, trail: Trail) -> None:
                 file.read(is_record=request.deliver_to is not None), server, database
             )
         with rolled_back_on_error():
-            selection = _select(request, database, delivered.usernames)
+            selection = _select(request, server, database, delivered.usernames)
         users = f"{selection.total} user(s), {selection.super_users} of them super-user(s)"
         if request.dry_run:
             options = {"deliver": lambda _: None, "stop": lambda: False, **request.reset_options}
             list(reset_user_passwords(server, database, islice(selection.usernames(), 1), **options))
             logger.log(NOTICE, "Would reset the passwords of %s. Nothing was changed.", users)
+            _warn(selection)
             return
         if selection.total and not request.yes:
             with redirect_stdout(sys.stderr):  # Click writes more than the question
@@ -93,13 +94,22 @@ def reset_passwords(request: BulkRequest, trail: Trail) -> None:
         )
 
 
-def _select(request: BulkRequest, database: "Database", already_reset: Collection[str]) -> "Selection":
-    from zato_sso_reset.services.selection import select_all, select_listed
+def _select(
+    request: BulkRequest, server: ServerConfig, database: "Database", already_reset: Collection[str]
+) -> "Selection":
+    from zato_sso_reset.services.selection import closed_gates, select_all, select_listed
 
+    closed = closed_gates(
+        server,
+        database,
+        expiry=request.expiry,
+        must_change=request.must_change,
+        access=request.access,
+    )
     if request.users_from:
-        selection = select_listed(database, read_usernames(request.users_from), already_reset)
+        selection = select_listed(database, read_usernames(request.users_from), closed, already_reset)
     else:
-        selection = select_all(database, request.exclude, already_reset)
+        selection = select_all(database, request.exclude, closed, already_reset)
     if selection.problems:
         problems = selection.describe_problems()
         if request.users_from and not request.skip_missing:
@@ -193,6 +203,7 @@ def _reset(
         stopped.exit_code = 128 + signals[-1]
         raise stopped
     _report(tally)
+    _warn(selection)
 
 
 def _report(tally: Tally) -> None:
@@ -202,3 +213,8 @@ def _report(tally: Tally) -> None:
     logger.log(NOTICE, "Reset the passwords of %s user(s).", tally.reset)
     if changed := describe(tally.changed):
         logger.log(NOTICE, "Also changed: %s.", changed)
+
+
+def _warn(selection: "Selection") -> None:
+    for warning in selection.closed.warnings():
+        logger.warning("%s", warning)

@@ -3,8 +3,9 @@
 import os
 import re
 from collections.abc import Callable, Sequence
+from contextlib import suppress
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, TextIO, TypeVar
 from unicodedata import category
 
 import click
@@ -21,6 +22,8 @@ _CONTROLS = {"Cc", "Cs", "Zl", "Zp"}
 
 _BIDI_CONTROLS = {0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
 """Unicode's Bidi_Control characters, which can make one name look like another."""
+
+MAX_INPUT = 4096  # bytes of a line of stdin; stock Zato accepts passwords of at most 256 characters
 
 MAX_DAYS_DIGITS = 7  # ten million days are 27,000 years
 
@@ -75,6 +78,16 @@ def _command(text: str) -> str:
     if not text.strip():
         raise click.BadParameter("It is empty.")
     return text
+
+
+def read_line(stdin: TextIO | None) -> str:
+    """Return the next line of stdin without its end, and without reading ahead; empty at the end."""
+    data = b""
+    with suppress(OSError):  # stdin may not be readable
+        data = stdin.buffer.readline(MAX_INPUT + 1) if stdin else b""
+    if len(data) > MAX_INPUT:
+        raise click.UsageError(f"A line on stdin is longer than {MAX_INPUT} bytes.")
+    return data.decode(errors="surrogateescape").removesuffix("\n").removesuffix("\r")
 
 
 def _none_for_stdout(_ctx: click.Context, _param: click.Parameter, path: Path | None) -> Path | None:

@@ -41,15 +41,18 @@ class _LogHandler(logging.StreamHandler):  # type: ignore[type-arg]
 
 @contextmanager
 def log_to_stderr(*, verbose: bool) -> Iterator[None]:
-    """Print the package's log messages to stderr: with `verbose` all, else notices and warnings."""
+    """Print the package's log messages to stderr: with `verbose` all, else notices and warnings.
+
+    Within another one, that of `from-config`, it alone prints them.
+    """
     _PACKAGE.propagate = False
     _PACKAGE.setLevel(logging.INFO)
-    handler = _StderrHandler(logging.INFO if verbose else NOTICE)
-    _PACKAGE.addHandler(handler)
+    outer = _PACKAGE.handlers[:]
+    _PACKAGE.handlers = [_StderrHandler(logging.INFO if verbose else NOTICE)]
     try:
         yield
     finally:
-        _PACKAGE.removeHandler(handler)
+        _PACKAGE.handlers = outer
 
 
 @contextmanager

@@ -1,7 +1,6 @@
 """Account access in the database: locks, TOTP, sessions, reset links, linked accounts."""
 
 from collections.abc import Sequence
-from dataclasses import replace
 from datetime import datetime, timedelta
 
 from sqlalchemy import Connection, delete, false, func, literal, or_, select, true, update
@@ -27,7 +26,7 @@ class AccessRepository:
         self._connection = connection
 
     def get(self, user: User, now: datetime) -> Access:
-        """Return the state of a user's account at `now`, naive UTC."""
+        """Return the ways into a user's account at `now`, naive UTC."""
         there = columns_of(self._connection)
 
         def count(table: TableClause, *conditions: ColumnElement[bool]) -> ColumnElement[int]:
@@ -36,13 +35,11 @@ class AccessRepository:
             return select(func.count()).select_from(table).where(*conditions).scalar_subquery()
 
         query = select(
-            users.c.is_totp_enabled if _TOTP in there else false(),
             count(sessions, sessions.c.user_id == user.id, sessions.c.expiration_time > now),
             count(links, links.c.user_id == user.user_id, _pending(now)),
             count(linked_accounts, linked_accounts.c.user_id == user.user_id),
         )
-        totp, *counts = self._connection.execute(query.where(users.c.id == user.id)).one()
-        return replace(Access(user.is_locked, bool(totp), *counts), has_totp=_TOTP in there)
+        return Access(*self._connection.execute(query).one())
 
     def change(self, of: Sequence[User], changes: AccessChanges, now: datetime) -> dict[str, int]:
         """Apply `changes` to these users, and return the number of each requested change, by its name.

@@ -7,6 +7,7 @@ from sqlalchemy import Connection, bindparam, text
 from zato_sso_reset.database.tables import attributes, linked_accounts, links, sessions, users
 from zato_sso_reset.errors import DatabaseUnavailableError
 
+_COLUMNS_KEY = "zato_sso_columns"
 _TABLES = [table.name for table in (users, sessions, attributes, links, linked_accounts)]
 
 _COLUMNS = {
@@ -40,9 +41,16 @@ def columns_of(connection: Connection, *, readable: bool = True) -> set[tuple[st
     It queries the catalogue, because a failed statement would abort a transaction on PostgreSQL. With
     `readable`, columns that this user may not read are left out; MySQL always leaves them out.
     """
-    query = _COLUMNS[connection.dialect.name].bindparams(bindparam("tables", _TABLES, expanding=True))
-    rows = connection.execute(query)
+    if _COLUMNS_KEY not in connection.info:
+        query = _COLUMNS[connection.dialect.name].bindparams(bindparam("tables", _TABLES, expanding=True))
+        connection.info[_COLUMNS_KEY] = connection.execute(query).all()
+    rows = connection.info[_COLUMNS_KEY]
     return {(table, column) for table, column, may_be_read in rows if may_be_read or not readable}
+
+
+def has_totp(connection: Connection) -> bool:
+    """Return whether there is a column for TOTP; Zato 3.0 has none."""
+    return (users.name, users.c.is_totp_enabled.name) in columns_of(connection)
 
 
 def check_transactions(connection: Connection, tables: Sequence[str]) -> None:

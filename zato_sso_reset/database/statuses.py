@@ -11,7 +11,7 @@ from sqlalchemy import Connection, Select, String, cast, literal, null, select, 
 from sqlalchemy.types import NullType
 
 from zato_sso_reset.database.engine import Database
-from zato_sso_reset.database.schema import columns_of
+from zato_sso_reset.database.schema import has_totp
 from zato_sso_reset.database.tables import sessions, users
 from zato_sso_reset.database.users import stored_text
 
@@ -29,6 +29,7 @@ class StoredStatus:
     id: int
     username: str
     approval_status: str
+    sign_up_status: str
     is_locked: bool
     must_change: bool
     totp: bool | None
@@ -49,10 +50,6 @@ class StatusRepository:
 
     def __init__(self, connection: Connection) -> None:
         self._connection = connection
-
-    def has_totp(self) -> bool:
-        """Return whether there is a column for TOTP; Zato 3.0 has none."""
-        return (users.name, users.c.is_totp_enabled.name) in columns_of(self._connection)
 
     def open_sessions(self, now: datetime, user_id: int | None) -> "array[int]":
         """Return the user's id of each open session, sorted; with `user_id`, of that user's only."""
@@ -82,11 +79,12 @@ class StatusRepository:
             after = expiry, user_id
         return ids, after
 
-    def find(self, ids: Sequence[int], *, until: datetime | None, has_totp: bool) -> list[StoredStatus]:
+    def find(self, ids: Sequence[int], *, until: datetime | None) -> list[StoredStatus]:
         """Return the statuses of these users that still exist, by expiry."""
         query = select(  # in the order of the fields of `StoredStatus`
-            *users.c["password", "id", "username", "approval_status", "is_locked", "password_must_change"],
-            users.c.is_totp_enabled if has_totp else null(),
+            *users.c["password", "id", "username", "approval_status", "sign_up_status", "is_locked"],
+            users.c.password_must_change,
+            users.c.is_totp_enabled if has_totp(self._connection) else null(),
             *users.c["sign_up_time", "password_last_set", "password_expiry"],
         ).where(users.c.id.in_(list(ids)))
         rows = self._connection.execute(_by_expiry(query, until))

@@ -43,8 +43,9 @@ class AnyTime(TypeDecorator[datetime]):
 users = table(
     "zato_sso_user",
     column("id", Integer),
-    column("password", Text),
-    *(column(name, AnyName) for name in ("user_id", "username", "approval_status", "locked_by")),
+    *(column(name, Text) for name in ("password", "totp_key")),
+    *(column(name, AnyName) for name in ("user_id", "username", "locked_by")),
+    *(column(name, AnyName) for name in ("approval_status", "sign_up_status")),
     *(column(name, Boolean) for name in ("password_is_set", "password_must_change", "is_super_user")),
     *(column(name, Boolean) for name in ("is_locked", "is_totp_enabled")),
     *(column(name, AnyTime) for name in ("password_last_set", "password_expiry")),

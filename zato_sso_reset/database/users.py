@@ -5,13 +5,13 @@ from contextlib import contextmanager, nullcontext
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from sqlalchemy import Connection, Row, Select, bindparam, collate, func, select, text, update
+from sqlalchemy import Connection, Row, Select, bindparam, collate, func, null, select, text, update
 from sqlalchemy.exc import DBAPIError
 
 from zato_sso_reset.database.access import AccessRepository
 from zato_sso_reset.database.engine import Database
 from zato_sso_reset.database.errors import is_not_encodable
-from zato_sso_reset.database.schema import check_transactions
+from zato_sso_reset.database.schema import check_transactions, has_totp
 from zato_sso_reset.database.tables import users
 from zato_sso_reset.domain.access import AccessChanges
 from zato_sso_reset.domain.users import APPROVED, UNREADABLE, NewPassword, User
@@ -55,11 +55,22 @@ class UserRepository:
             raise UserNotFoundError(f"No such user {quoted(username)}.", self.suggest(username))
         return user
 
+    def get_for_login(self, username: str) -> User:
+        """Return the user that a server finds for a login: MySQL's collations find `alice` for `ALICE`.
+
+        Raises UserNotFoundError if none exists.
+        """
+        query = _users(self._connection).where(users.c.username == username)
+        rows = self._rows(query.order_by(users.c.approval_status != APPROVED), [username])
+        if rows:
+            return _user(rows[0])
+        raise UserNotFoundError(f"No such user {quoted(username)}.", self.suggest(username))
+
     def find(self, usernames: Sequence[str], *, lock: bool) -> dict[str, User]:
         """Return the users with exactly these names that exist, by name, in the order of their ids."""
 
         def rows(names: Sequence[str], *, lock: bool) -> Sequence[Row[Any]] | None:
-            query = _USERS.where(users.c.username.in_(names)).order_by(users.c.id)
+            query = _users(self._connection).where(users.c.username.in_(names)).order_by(users.c.id)
             return self._rows(query.with_for_update() if lock else query, names)
 
         found = rows(usernames, lock=lock)
@@ -70,9 +81,14 @@ class UserRepository:
         wanted = set(usernames)
         return {row.username: _user(row) for row in found if row.username in wanted}
 
+    def totp_key(self, user: User) -> str:
+        """Return a user's sealed TOTP key, empty if there is none."""
+        query = select(users.c.totp_key).where(users.c.id == user.id)
+        return stored_text(self._connection.scalar(query) or "")
+
     def page(self, after: int, size: int) -> list[User]:
         """Return the next approved users by id, at most `size`."""
-        query = _USERS.where(users.c.id > after, users.c.approval_status == APPROVED)
+        query = _users(self._connection).where(users.c.id > after, users.c.approval_status == APPROVED)
         return [_user(row) for row in self._connection.execute(query.order_by(users.c.id).limit(size))]
 
     def usernames(self, prefix: str) -> list[str]:
@@ -129,6 +145,17 @@ class UserRepository:
             return "Row-level security may hide users: look at the policies of zato_sso_user."
         return ""
 
+    def mending(self) -> str:
+        r"""Return the statement without which a password that users change at a login is lost; see `Account`.
+
+        Zato stores bytes, of which PostgreSQL makes the text `\x...` unless `bytea_output` is `escape`.
+        """
+        dialect = self._connection.dialect
+        if dialect.name != "postgresql" or self._connection.scalar(text("SHOW bytea_output")) == "escape":
+            return ""
+        name = dialect.identifier_preparer.quote_identifier(self._connection.engine.url.database or "")
+        return f"ALTER DATABASE {name} SET bytea_output='escape'"
+
     def commit(self) -> None:
         """Commit the unit of work; any exception leaves open whether the database committed it."""
         self._connection.commit()
@@ -173,11 +200,16 @@ class UserRepository:
             raise DatabaseUnavailableError(message, hint)
 
 
-_USERS: Select[Any] = select(  # named like the fields of `User`
-    *users.c["id", "user_id", "username", "approval_status", "is_locked", "is_super_user", "password"],
-    users.c.password_must_change.label("must_change"),
-    users.c.password_last_set.label("set_at"),
-)
+def _users(connection: Connection) -> Select[Any]:
+    """Return a query for users; its columns are named like the fields of `User`."""
+    return select(
+        *users.c["id", "user_id", "username", "approval_status", "sign_up_status", "is_locked"],
+        *users.c["is_super_user", "password"],
+        (users.c.is_totp_enabled if has_totp(connection) else null()).label("is_totp_enabled"),
+        users.c.password_must_change.label("must_change"),
+        users.c.password_last_set.label("set_at"),
+        users.c.password_expiry.label("expires_at"),
+    )
 
 
 def _user(row: Row[Any]) -> User:

@@ -19,23 +19,15 @@ NO_CHANGES = AccessChanges()
 
 @dataclass(frozen=True)
 class Access:
-    """The state of an account; what the database lacks, or does not let us read, counts as absent."""
+    """The ways into an account besides a login; what the database lacks or hides counts as absent."""
 
-    is_locked: bool
-    is_totp_enabled: bool
     open_sessions: int
     pending_links: int
     linked_accounts: int
-    has_totp: bool = True
-    """Whether the server's Zato version has TOTP: 3.0 has not."""
 
     def warnings(self, changes: AccessChanges) -> list[str]:
-        """Return what still keeps the owner out, or lets others in, after `changes`."""
+        """Return what still lets others in after `changes`."""
         found = []
-        if self.is_locked and not changes.unlock:
-            found.append("The user is locked and can't log in. Use --unlock to unlock the account.")
-        if self.is_totp_enabled and not changes.disable_totp:
-            found.append("TOTP is on: the password alone does not log in. Use --disable-totp to turn it off.")
         if self.open_sessions and not changes.revoke_access:
             found.append(f"{self.open_sessions} open session(s) stay open. Use --revoke-access to end them.")
         if self.pending_links and not changes.revoke_access:

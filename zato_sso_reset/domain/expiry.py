@@ -31,17 +31,6 @@ class ExpiryPolicy:
             return cls(DEFAULT_EXPIRY_DAYS, "the default")
         return cls(setting.integer(1), setting.source)
 
-    def warnings(self, settings: Settings) -> list[str]:
-        """Return a warning if the server will warn at each login, or refuse it, from the first day on."""
-        with suppress(ConfigError):  # these settings matter to the server, not to a reset
-            threshold = settings.get("password", "about_to_expire_threshold").integer(0)
-            if self.days <= threshold:
-                soon = f"{self.days} day(s) are within the server's about_to_expire_threshold of {threshold}"
-                if settings.get("password", "inform_if_about_to_expire").boolean():
-                    return [f"{soon}: it warns at each login."]
-                return [f"{soon}: it refuses the login. Use a longer --expiry."]
-        return []
-
     def expires_at(self, now: datetime) -> datetime:
         """Return the time of expiry of a password that is set at `now`; both are naive UTC.
 

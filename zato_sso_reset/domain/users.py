@@ -8,6 +8,12 @@ APPROVED = "approved"
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # in names that can't be looked up: not UTF-8, or a BLOB
 FINGERPRINT = "stored_sha256"  # its field in a record of --deliver-to
 
+STATES = (
+    *("expired", "expiring", "locked", "must-change", "never-changed"),
+    *("not-approved", "not-confirmed", "weak-hash", "unreadable", "no-totp"),
+)
+"""The states of a user's password and account, which a user may have several of."""
+
 
 def iso_utc(time: datetime) -> str:
     """Return a naive UTC time in the format of the JSON output."""
@@ -21,16 +27,22 @@ def fingerprint(stored: str) -> str:
 
 @dataclass(frozen=True)
 class User:
-    """The columns of `zato_sso_user` that a reset needs; `set_at` is naive UTC, None if it is not a time."""
+    """Columns of `zato_sso_user`; times are naive UTC, None if they are not times.
+
+    `is_totp_enabled` is None if the server's Zato version has no TOTP.
+    """
 
     id: int
     user_id: str
     username: str
     approval_status: str
+    sign_up_status: str
     is_locked: bool
+    is_totp_enabled: bool | None
     must_change: bool
     is_super_user: bool
     set_at: datetime | None
+    expires_at: datetime | None
     password: str = field(repr=False)
 
     @property

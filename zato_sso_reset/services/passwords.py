@@ -1,14 +1,19 @@
 """Passwords for one server: generated or chosen, checked, hashed and sealed."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timezone
 from logging import getLogger
 
 from zato_sso_reset.domain.generator import PasswordGenerator
-from zato_sso_reset.domain.hashing import configured_hasher
+from zato_sso_reset.domain.hashing import (
+    PasswordHasher,
+    Pbkdf2Sha512Hasher,
+    configured_hasher,
+    hasher_of,
+)
 from zato_sso_reset.domain.policy import PasswordPolicy
-from zato_sso_reset.errors import PasswordRefusedError
+from zato_sso_reset.errors import ConfigError, PasswordRefusedError
 from zato_sso_reset.server.config import ServerConfig
 
 logger = getLogger(__name__)
@@ -58,6 +63,42 @@ def _check(chosen: str, policy: PasswordPolicy) -> None:
     if refusal := policy.refusal(chosen):
         message = f"The server's password policy refuses this password: {refusal}."
         raise PasswordRefusedError(message, "Choose another.")
+
+
+@dataclass(frozen=True)
+class StoredPassword:
+    r"""A stored password: its hash and hasher, and why nobody can log in with it, empty if it can be right.
+
+    `is_hex` is whether a stock server on PostgreSQL stored it as `\x...`, the text for bytes.
+    """
+
+    hashed: str = field(default="", repr=False)
+    hasher: PasswordHasher | None = None
+    problem: str = ""
+    is_hex: bool = False
+
+
+def password_reader(server: ServerConfig) -> Callable[[str], StoredPassword]:
+    """Return a function that reads stored passwords; raise ConfigError for a missing or malformed setting."""
+    configured = configured_hasher(server.settings)
+    read_hash = hash_reader(server)
+
+    def read(stored: str) -> StoredPassword:
+        if stored.startswith("\\x"):
+            problem = "The password is stored as `\\x...`, with which nobody can log in."
+            return StoredPassword(problem=problem, is_hex=True)
+        try:
+            hashed = read_hash(stored)
+        except ConfigError:
+            return StoredPassword(problem="The stored password can't be decrypted with the server's key.")
+        hasher = hasher_of(hashed)
+        if hasher is None:
+            return StoredPassword(problem="The stored password is not a hash that Zato verifies.")
+        is_foreign = hasher.scheme != configured.scheme == Pbkdf2Sha512Hasher.scheme
+        problem = "The stored hash is not PBKDF2-SHA512, the only one that this server verifies."
+        return StoredPassword(hashed, hasher, problem if is_foreign else "")
+
+    return read
 
 
 def hash_reader(server: ServerConfig) -> Callable[[str], str]:

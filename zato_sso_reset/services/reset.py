@@ -7,7 +7,9 @@ from logging import getLogger
 
 from zato_sso_reset.domain.access import NO_CHANGES, AccessChanges
 from zato_sso_reset.domain.expiry import ExpiryPolicy
+from zato_sso_reset.domain.login import LoginSettings
 from zato_sso_reset.domain.users import NewPassword
+from zato_sso_reset.domain.warnings import Reset
 from zato_sso_reset.server.config import ServerConfig
 from zato_sso_reset.services.commit import commit, rolled_back_on_error
 from zato_sso_reset.services.passwords import PasswordMaker, utc_now
@@ -61,10 +63,11 @@ def reset_user_password(
 
     with rolled_back_on_error(), open_users(database) as users:
         user = users.get_approved_for_update(username)
-        state = users.access.get(user, set_at)
-        if chosen is not None and state.has_totp:
+        if chosen is not None and user.is_totp_enabled is not None:
             maker.check_complexity(chosen)
-        warnings = state.warnings(access) + expiry_policy.warnings(server.settings)
+        reset = Reset(set_at, expires_at, must_change, access, users.mending())
+        closed = reset.closed_gates(user, LoginSettings(server.settings))
+        warnings = [gate.warning for gate in closed] + users.access.get(user, set_at).warnings(access)
         new = NewPassword(user, password, stored, set_at, expires_at, must_change)
         changed = users.store([new], access)
         outcome = Outcome(new, user.is_locked and not access.unlock, changed, warnings)

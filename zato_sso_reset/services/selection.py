@@ -8,8 +8,14 @@ from itertools import chain
 
 from zato_sso_reset.database.engine import Database
 from zato_sso_reset.database.users import open_users
+from zato_sso_reset.domain.access import AccessChanges
+from zato_sso_reset.domain.expiry import ExpiryPolicy
+from zato_sso_reset.domain.login import LoginSettings
 from zato_sso_reset.domain.users import UNREADABLE, User
+from zato_sso_reset.domain.warnings import ClosedGates, Reset
 from zato_sso_reset.errors import UserNotFoundError
+from zato_sso_reset.server.config import ServerConfig
+from zato_sso_reset.services.passwords import utc_now
 from zato_sso_reset.text import printable, quoted
 
 PAGE = 500  # users to look up at a time; SQLite before 3.32 accepts at most 999 parameters
@@ -18,8 +24,12 @@ SHOWN = 10  # users that an error names
 
 @dataclass
 class Selection:
-    """The users to reset, and the problems of requested users that can't be reset, by username."""
+    """The users to reset, the gates that stay closed for them, and the problems of the other requested users.
 
+    Each problem belongs to a username.
+    """
+
+    closed: ClosedGates
     total: int = 0
     super_users: int = 0
     problems: list[tuple[str, str]] = field(default_factory=list)
@@ -30,6 +40,7 @@ class Selection:
         self._pages.append(json.dumps([user.username for user in users]))
         self.total += len(users)
         self.super_users += sum(user.is_super_user for user in users)
+        self.closed.add(users)
 
     def usernames(self) -> Iterator[str]:
         """Yield the usernames of the selected users."""
@@ -42,13 +53,29 @@ class Selection:
         return f"{len(self.problems)} can't be reset: {', '.join(shown)}{more}"
 
 
+def closed_gates(
+    server: ServerConfig,
+    database: Database,
+    *,
+    expiry: int | None,
+    must_change: bool | None,
+    access: AccessChanges,
+) -> ClosedGates:
+    """Return a count of the gates that a reset with these options leaves closed, of no user yet."""
+    now = utc_now()
+    expires_at = ExpiryPolicy.from_settings(server.settings, expiry).expires_at(now)
+    with open_users(database, read_only=True) as users:
+        reset = Reset(now, expires_at, must_change, access, users.mending())
+    return ClosedGates(reset, LoginSettings(server.settings))
+
+
 def select_listed(
-    database: Database, listed: Iterable[str], already_reset: Collection[str] = ()
+    database: Database, listed: Iterable[str], closed: ClosedGates, already_reset: Collection[str] = ()
 ) -> Selection:
     """Look up usernames, without those that are `already_reset`; errors as `Database.transaction`."""
     counts = Counter(listed)
     repeated = sorted(name for name, count in counts.items() if count > 1)
-    selection = Selection(problems=[(name, "listed more than once") for name in repeated])
+    selection = Selection(closed, problems=[(name, "listed more than once") for name in repeated])
     names = [name for name in counts if name not in already_reset]
     for start in range(0, len(names), PAGE):
         page = names[start : start + PAGE]
@@ -70,7 +97,9 @@ def select_listed(
     return selection
 
 
-def select_all(database: Database, exclude: Sequence[str], already_reset: Collection[str] = ()) -> Selection:
+def select_all(
+    database: Database, exclude: Sequence[str], closed: ClosedGates, already_reset: Collection[str] = ()
+) -> Selection:
     """Look up all approved users, without `exclude` and without those that are `already_reset`.
 
     Raises UserNotFoundError if a user in `exclude` does not exist; other errors as `Database.transaction`.
@@ -80,7 +109,7 @@ def select_all(database: Database, exclude: Sequence[str], already_reset: Collec
         for name in exclude:
             if name not in excluded:
                 raise UserNotFoundError(f"No such user {quoted(name)} to exclude.", users.suggest(name))
-    selection = Selection()
+    selection = Selection(closed)
     last = 0
     while True:
         with open_users(database) as users:

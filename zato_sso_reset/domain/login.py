@@ -1,0 +1,88 @@
+"""A login at a stock server: the account, the client's input, and the settings."""
+
+from contextlib import suppress
+from dataclasses import dataclass
+from datetime import datetime
+
+from zato_sso_reset.domain.settings import Settings
+from zato_sso_reset.errors import ConfigError
+
+HIDDEN = "E005001"  # the status code that hides the reason
+
+
+@dataclass(frozen=True)
+class Account:
+    """The columns of a user that a login reads; `expires_at` is naive UTC, None if it is not a time.
+
+    `is_totp_enabled` is None if the server's Zato version has no TOTP. `password_problem` says why no
+    password is right. `mending` is the SQL statement without which a new password that the server stores at a
+    login is lost.
+    """
+
+    username: str
+    approval_status: str
+    is_locked: bool
+    is_totp_enabled: bool | None
+    sign_up_status: str
+    expires_at: datetime | None
+    must_change: bool
+    password_problem: str = ""
+    mending: str = ""
+
+
+@dataclass(frozen=True)
+class Client:
+    """The input of a login, as far as it is known.
+
+    `is_password_right` is None if the password is unknown, `is_code_right` is None if no TOTP code is sent,
+    `sends_metadata` is None if it is unknown whether the client sends the user's address or browser.
+    """
+
+    app: str
+    is_password_right: bool | None = None
+    is_code_right: bool | None = None
+    sends_metadata: bool | None = None
+
+
+class LoginSettings:
+    """The settings of a login; one that is missing or malformed is off, empty or 0."""
+
+    def __init__(self, settings: Settings) -> None:
+        self._settings = settings
+
+    @property
+    def default_app(self) -> str:
+        """The application of a client that names none."""
+        return str(self._value("apps", "default") or "")
+
+    @property
+    def expiry_threshold(self) -> int:
+        """The number of days before its expiry from which a password is about to expire."""
+        return self.number("password", "about_to_expire_threshold") or 0
+
+    def is_on(self, section: str, key: str) -> bool:
+        """Return whether the server takes a setting for true."""
+        return str(self._value(section, key)) not in {"", "0", "False", "None"}
+
+    def code(self, section: str, key: str, code: str) -> str:
+        """Return `code` if a setting has the server inform the client, or else the one that hides it."""
+        return code if self.is_on(section, key) else HIDDEN
+
+    def number(self, section: str, key: str) -> int | None:
+        """Return a whole number."""
+        with suppress(ConfigError):
+            return self._settings.get(section, key).integer(0)
+        return None
+
+    def names(self, section: str, key: str) -> list[str] | None:
+        """Return the names in a setting, None if it is missing."""
+        value = self._value(section, key)
+        if value is None:
+            return None
+        return [str(name) for name in value] if isinstance(value, list) else [str(value)]
+
+    def _value(self, section: str, key: str) -> object:
+        with suppress(ConfigError):
+            setting = self._settings.find(section, key)
+            return setting and setting.value
+        return None
