@@ -332,6 +332,10 @@ class Keyboard(io.BytesIO):
         """Return True."""
         return True
 
+    def read1(self, _size: int | None = -1, /) -> bytes:
+        """Return a line, as a terminal does."""
+        return self.readline()
+
 
 class Interrupted(Keyboard):
     """A stdin on which Ctrl-C is pressed."""
@@ -352,13 +356,53 @@ class TestPrompt:
         assert done.stdout.endswith(CHANGED)
         assert server.opens("user1", CHOSEN)
 
+    def test_asks_again_after_a_refusal(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """The policy is shown once, and each refusal before the next question."""
+        sqlite_server.override("[password]\nmin_complexity = 3\nreject_list = 'letmein'\n")
+        keys = "".join(f"{each}\n{each}\n" for each in ("short", "LetMeIn-9-please", CHOSEN))
+        done = invoke(*CHANGE, sqlite_server.path, "user1", input=Keyboard(keys.encode()))
+        rules = "8 to 256 characters, no line of reject_list in it, a zxcvbn score of at least 3."
+        policy, first, second = (line for line in done.stderr.splitlines() if "polic" in line)
+
+        assert done.exit_code == 0
+        assert policy == f"The server's password policy: {rules}"
+        assert first.endswith("it is shorter than min_length=8. Choose another.")
+        assert second.endswith("it contains a line of reject_list. Choose another.")
+        assert sqlite_server.opens("user1", CHOSEN)
+
+    @pytest.mark.parametrize(("username", "reason"), [("usr1", "No such user"), ("pending1", "not approved")])
+    def test_unknown_user_is_not_asked_for(
+        self, server: Server, invoke: Invoke, username: str, reason: str
+    ) -> None:
+        """The error comes before the question."""
+        error = error_line(invoke(*CHANGE, server.path, username, input=Keyboard()), 22)
+
+        assert reason in error
+
+    def test_policy_depends_on_the_version_of_zato(self, server: Server, invoke: Invoke) -> None:
+        """Without the setting, only Zato 3.0 accepts a simple password."""
+        server.remove("sso.conf", "min_complexity")
+        make_3_0(server.database)
+        done = invoke(*CHANGE, server.path, "user1", input=Keyboard(b"correct horse\n" * 2))
+
+        assert done.exit_code == 0
+        assert "zxcvbn" not in done.stderr
+
+    def test_stdin_that_is_a_terminal_is_announced(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """Otherwise the command would seem to hang."""
+        done = invoke(*FROM_STDIN, sqlite_server.path, "user1", input=Keyboard(CHOSEN.encode()))
+
+        assert done.exit_code == 0
+        assert done.stderr.startswith("Waiting for the password on stdin")
+
     @pytest.mark.parametrize(
         ("keys", "code", "reason"),
         [
             (Interrupted(), 130, "Aborted."),
             (Keyboard(), 1, "Aborted."),
-            (Keyboard(b"latin-1-\xe9\nlatin-1-\xe9\n"), 2, "not UTF-8"),
-            (Keyboard(b"with\ttab\nwith\ttab\n"), 2, "control character"),
+            (Keyboard(b"latin-1-\xe9\n" * 6), 2, "not UTF-8"),
+            (Keyboard(b"with\ttab\n" * 6), 2, "control character"),
+            (Keyboard(b"short\n" * 6), 21, "shorter than min_length=8"),
         ],
     )
     def test_aborted_or_untypable_input_changes_nothing(

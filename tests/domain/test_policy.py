@@ -61,6 +61,19 @@ class TestFromSettings:
             read_policy(tmp_path, "\n".join(lines.values()))
 
 
+@pytest.mark.parametrize(
+    ("policy", "text"),
+    [
+        (PasswordPolicy(8, 256), "8 to 256 characters"),
+        (PasswordPolicy(8, 9, 0, ("a",)), "8 to 9 characters, no line of reject_list in it"),
+        (PasswordPolicy(8, 9, 4), "8 to 9 characters, a zxcvbn score of at least 4"),
+    ],
+)
+def test_text_has_the_rules_that_apply(policy: PasswordPolicy, text: str) -> None:
+    """A rule that is off is left out."""
+    assert str(policy) == text
+
+
 class TestRefusal:
     """`PasswordPolicy.refusal`."""
 

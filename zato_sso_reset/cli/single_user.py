@@ -15,6 +15,7 @@ from zato_sso_reset.cli.report import NOTICE, execution_log, store_arguments
 from zato_sso_reset.cli.request import Request
 from zato_sso_reset.domain.access import describe
 from zato_sso_reset.errors import CommitRefusedError, CommitUnknownError
+from zato_sso_reset.server.config import ServerConfig
 from zato_sso_reset.services.passwords import utc_now
 from zato_sso_reset.services.reset import Outcome, reset_user_password
 from zato_sso_reset.signals import ignore_signals
@@ -39,7 +40,7 @@ def set_password(
     *,
     verb: str,
     formats: Mapping[str, Callable[[Outcome], str]],
-    choose: Callable[[], str] | None = None,
+    choose: Callable[[ServerConfig], str] | None = None,
     to_store: Mapping[str, object] = MappingProxyType({}),
 ) -> None:
     """Set the password that `choose` returns, or a generated one, and deliver it in one of `formats`.
@@ -69,7 +70,7 @@ def set_password(
             outcome = reset_user_password(
                 server,
                 request.username,
-                chosen=choose() if choose else None,
+                chosen=choose(server) if choose else None,
                 expiry=request.expiry,
                 must_change=request.must_change,
                 access=request.access,

@@ -42,7 +42,11 @@ class UserRepository:
 
     def get_approved_for_update(self, username: str) -> User:
         """Lock and return the user with exactly this name; raise UserNotFoundError if none is approved."""
-        user = self.get(username, lock=True)
+        return self.get_approved(username, lock=True)
+
+    def get_approved(self, username: str, *, lock: bool) -> User:
+        """Return the user with exactly this name; raise UserNotFoundError if none is approved."""
+        user = self.get(username, lock=lock)
         if not user.is_approved:
             message = f"User {quoted(username)} is not approved, but {quoted(user.approval_status)}."
             raise UserNotFoundError(message, "Approve the user first.")

@@ -33,6 +33,14 @@ class PasswordPolicy:
             reject_list=tuple(word.strip() for word in words if word.strip()),
         )
 
+    def __str__(self) -> str:
+        rules = [f"{self.min_length} to {self.max_length} characters"]
+        if self.reject_list:
+            rules.append("no line of reject_list in it")
+        if self.min_complexity:
+            rules.append(f"a zxcvbn score of at least {self.min_complexity}")
+        return ", ".join(rules)
+
     def refusal(self, password: str) -> str | None:
         """Return the rule that refuses `password`, or None if it complies with all rules."""
         if password.startswith(SEALED):

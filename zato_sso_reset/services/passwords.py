@@ -30,11 +30,8 @@ class PasswordMaker:
     def __init__(self, server: ServerConfig) -> None:
         """Read the server's settings; raise ConfigError if one is missing or malformed."""
         self._hasher = configured_hasher(server.settings)
-        self._complete_policy = PasswordPolicy.from_settings(server.settings)
-        has_complexity = server.settings.find("password", "min_complexity") is not None
-        self._policy = (
-            self._complete_policy if has_complexity else replace(self._complete_policy, min_complexity=0)
-        )
+        self._complete_policy = policy_of(server, has_totp=True)
+        self._policy = policy_of(server, has_totp=False)
         self._generator = PasswordGenerator(self._policy)
         sealed = _seals_hashes(server)
         self._seal = server.secret_key.seal if sealed else str
@@ -46,20 +43,25 @@ class PasswordMaker:
         Raises PasswordRefusedError if the policy refuses the chosen password, or every generated one.
         """
         if chosen is not None:
-            _check(chosen, self._policy)
+            check_chosen(chosen, self._policy)
         password = self._generator.generate() if chosen is None else chosen
         return password, self._seal(self._hasher.hash(password))
 
     def check_complexity(self, chosen: str) -> None:
-        """Check the complexity of a chosen password where `sso.conf` does not set it.
-
-        Zato 3.0 has neither that setting nor a default for it, which only its tables show.
-        """
-        if self._policy is not self._complete_policy:
-            _check(chosen, self._complete_policy)
+        """Check the complexity of a chosen password where only the tables show whether Zato has a rule."""
+        if self._policy != self._complete_policy:
+            check_chosen(chosen, self._complete_policy)
 
 
-def _check(chosen: str, policy: PasswordPolicy) -> None:
+def policy_of(server: ServerConfig, *, has_totp: bool) -> PasswordPolicy:
+    """Return a server's policy; without a setting, Zato 3.0, which has no TOTP, has no complexity rule."""
+    policy = PasswordPolicy.from_settings(server.settings)
+    has_rule = has_totp or server.settings.find("password", "min_complexity") is not None
+    return policy if has_rule else replace(policy, min_complexity=0)
+
+
+def check_chosen(chosen: str, policy: PasswordPolicy) -> None:
+    """Raise PasswordRefusedError if the policy refuses a chosen password."""
     if refusal := policy.refusal(chosen):
         message = f"The server's password policy refuses this password: {refusal}."
         raise PasswordRefusedError(message, "Choose another.")

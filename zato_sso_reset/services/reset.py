@@ -8,11 +8,12 @@ from logging import getLogger
 from zato_sso_reset.domain.access import NO_CHANGES, AccessChanges
 from zato_sso_reset.domain.expiry import ExpiryPolicy
 from zato_sso_reset.domain.login import LoginSettings
+from zato_sso_reset.domain.policy import PasswordPolicy
 from zato_sso_reset.domain.users import NewPassword
 from zato_sso_reset.domain.warnings import Reset
 from zato_sso_reset.server.config import ServerConfig
 from zato_sso_reset.services.commit import commit, rolled_back_on_error
-from zato_sso_reset.services.passwords import PasswordMaker, utc_now
+from zato_sso_reset.services.passwords import PasswordMaker, policy_of, utc_now
 
 logger = getLogger(__name__)
 
@@ -25,6 +26,19 @@ class Outcome:
     is_locked: bool
     changed: Mapping[str, int]
     warnings: Sequence[str]
+
+
+def policy_for(server: ServerConfig, username: str) -> PasswordPolicy:
+    """Look up a user, and return the policy for a password of one's choice.
+
+    Errors as `reset_user_password`, which looks again.
+    """
+    from zato_sso_reset.database.engine import Database
+    from zato_sso_reset.database.users import open_users
+
+    with rolled_back_on_error(), open_users(Database(server.database), read_only=True) as users:
+        user = users.get_approved(username, lock=False)
+    return policy_of(server, has_totp=user.is_totp_enabled is not None)
 
 
 def reset_user_password(

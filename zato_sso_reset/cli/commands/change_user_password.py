@@ -8,13 +8,18 @@ import click
 
 from zato_sso_reset.cli import options
 from zato_sso_reset.cli.command import STOCK_USAGE, AuditedCommand
-from zato_sso_reset.host.messages import HintedUsageError
+from zato_sso_reset.errors import PasswordRefusedError
+from zato_sso_reset.host.messages import HintedUsageError, print_line
 from zato_sso_reset.signals import keyboard_interrupts
 
 if TYPE_CHECKING:
     from zato_sso_reset.audit.trail import Trail
+    from zato_sso_reset.domain.policy import PasswordPolicy
+    from zato_sso_reset.server.config import ServerConfig
 
 MAX_INPUT = 4096  # bytes of stdin; stock Zato accepts passwords of at most 256 characters
+
+ATTEMPTS = 3  # passwords to ask for before the policy's refusal is final
 
 _INVALID = "The password contains a line break, a control character or bytes that are not UTF-8."
 
@@ -59,21 +64,27 @@ def change_user_password(
     """Change a user's password to one of your choice.
 
     PATH is the directory of a Zato server, which may be running or not. The command asks for the password
-    twice, without showing it, or reads it from stdin. The password must comply with the server's policy.
+    twice, without showing it, and again if the server's policy refuses it; or it reads it from stdin.
     """
     if password_stdin and password is not None:
         raise click.UsageError("Use either --password-stdin or --password.")
     if not (password_stdin or password is not None or (sys.stdin and sys.stdin.isatty())):
         raise click.UsageError("There is no terminal to ask on. Add --password-stdin.")
 
-    def choose() -> str:
+    def choose(server: "ServerConfig") -> str:
         if password is not None:
             from logging import getLogger
 
             warning = "--password shows the password to all users of this machine. Use --password-stdin."
             getLogger(__name__).warning(warning)
             return _checked(password)
-        return _checked(_from_stdin() if password_stdin else _prompt())
+        if password_stdin:
+            return _checked(_from_stdin())
+        from zato_sso_reset.services.reset import policy_for
+
+        policy = policy_for(server, given["username"])
+        print_line(f"The server's password policy: {policy}.")
+        return _ask(policy, ATTEMPTS)
 
     from zato_sso_reset.cli.single_user import SingleUserRequest, outcome_as_json, set_password
 
@@ -90,6 +101,21 @@ def change_user_password(
     )
 
 
+def _ask(policy: "PasswordPolicy", attempts: int) -> str:
+    """Ask for a password until the policy accepts it."""
+    from zato_sso_reset.services.passwords import check_chosen
+
+    try:
+        password = _checked(_prompt())
+        check_chosen(password, policy)
+    except (PasswordRefusedError, click.UsageError) as error:
+        if attempts == 1:
+            raise
+        print_line(str(error))
+        return _ask(policy, attempts - 1)
+    return password
+
+
 def _prompt() -> str:
     with keyboard_interrupts(), suppress(UnicodeDecodeError):
         return str(click.prompt("New password", hide_input=True, confirmation_prompt=True, err=True))
@@ -99,6 +125,8 @@ def _prompt() -> str:
 def _from_stdin() -> str:
     """Return stdin without its line end; a key1 on the first line has already been read."""
     data = b""
+    if sys.stdin and sys.stdin.isatty():
+        print_line("Waiting for the password on stdin, which shows it. End it with Enter and Ctrl-D.")
     with suppress(OSError):  # stdin may not be readable
         data = sys.stdin.buffer.read(MAX_INPUT + 1) if sys.stdin else b""
     if len(data) > MAX_INPUT:
