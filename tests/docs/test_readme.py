@@ -43,6 +43,14 @@ class TestReadme:
                 *(re.sub(r"[^\w -]", "", each).lower().replace(" ", "-") for each in headings),
             }
 
+    def test_index_and_pages_link_to_each_other(self) -> None:
+        """No page is lost."""
+        index = read("docs/README.md")
+        for page in HELP["PAGES"][1:]:
+            if page.name != "README.md":
+                assert f"]({page.name})" in index
+                assert "[index](README.md)" in page.read_text("utf-8")
+
     def test_length_is_limited(self) -> None:
         """Everything else has a page of its own."""
         assert len(read("README.md").splitlines()) <= 120
