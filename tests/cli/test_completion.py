@@ -24,7 +24,7 @@ from zato_sso_reset.cli import completion
 
 RESET = "zato sso reset-user-password"
 
-README = Path(__file__).parents[2] / "README.md"
+INSTALLATION = Path(__file__).parents[2] / "docs" / "install.md"
 
 Complete = Callable[[str], list[str]]
 
@@ -318,8 +318,8 @@ class TestBash:
     def test_whole_command_is_completed(
         self, bash: str, sqlite_server: Server, monkeypatch: pytest.MonkeyPatch
     ) -> None:
-        """After the README's line, TAB completes a command that resets a password."""
-        switch = re.search(r"~/\.bashrc`: `(eval .+?)`", README.read_text("utf-8"))
+        """After the line of docs/install.md, TAB completes a command that resets a password."""
+        switch = re.search(r"^```bash\n(eval .+)", INSTALLATION.read_text("utf-8"), re.MULTILINE)
         assert switch
         monkeypatch.chdir(sqlite_server.path.parent)
         with real_bash(bash) as terminal:

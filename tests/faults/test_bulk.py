@@ -396,7 +396,7 @@ class TestTerminated:
         assert_valid(sqlite_server, OUT.read_text())
 
 
-@first_on("sqlite", "mysql")
+@first_on("mysql")
 def test_two_runs_and_a_reset_at_once(server: Server) -> None:
     """Row 24: each process succeeds or finds the database busy; each user has a password that was printed."""
     many = [f"many{number}" for number in range(10)]

@@ -19,6 +19,7 @@ from tests.faults.conftest import (
     assert_new,
     assert_old,
     check_refusal,
+    first_on,
     printed,
 )
 from tests.support.bulk import (
@@ -298,6 +299,7 @@ class TestManyUsers:
         assert unwarned(again.stderr) == "Reset the passwords of 2 user(s).\n"
         assert_resumed(server, again)
 
+    @first_on("postgresql")
     def test_killed_before_the_commit(self, server: Server, start_bulk: Start, invoke: Invoke) -> None:
         """Row 37: --resume delivers the second batch again, and says so."""
         running = start_bulk(server, "after-line:SIGKILL:2", "--deliver-to", APPEND)

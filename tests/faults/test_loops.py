@@ -30,6 +30,7 @@ def test_kills_of_bulk_resets_with_a_program(sqlite_server: Server) -> None:
     assert figures.lost == 0, figures
 
 
+@first_on("mysql")
 def test_many_administrators(server: Server) -> None:
     """Row 24: each user has a password of a process that ended with 0."""
     figures = race(server, 5, ["user1", "user1", "user1", "locked1", "MixedCase"])
