@@ -57,7 +57,7 @@ def test_each_command_has_examples() -> None:
     assert set(EXAMPLES.values()) >= {ctx.command_path for ctx in MAN["walk"](zato)}
 
 
-@pytest.mark.parametrize("line", [*EXAMPLES, *README])
+@pytest.mark.parametrize("line", dict.fromkeys([*EXAMPLES, *README]))
 def test_example_runs_as_printed(home: Path, yes: int, line: str) -> None:
     """Nothing else is needed."""
     path = os.pathsep.join([str(ZATO.parent), os.environ["PATH"]])

@@ -35,9 +35,13 @@ SECRET = "S3cr3t"
 """Part of many invalid values; no message may show it."""
 
 
+rarely = pytest.mark.exhaustive
+"""Mark a parameter that the exhaustive tests alone try."""
+
+
 def first_on(*engines: str) -> pytest.MarkDecorator:
     """Give a test a server on these engines; the exhaustive tests run it on the others."""
-    others = [pytest.param(each, marks=pytest.mark.exhaustive) for each in ENGINES if each not in engines]
+    others = [pytest.param(each, marks=rarely) for each in ENGINES if each not in engines]
     return pytest.mark.parametrize("server", [*engines, *others], indirect=True)
 
 

@@ -21,6 +21,7 @@ from tests.faults.conftest import (
     check_refusal,
     first_on,
     printed,
+    rarely,
 )
 from tests.support.bulk import (
     APPROVED,
@@ -159,9 +160,9 @@ class TestNotTaken:
 @pytest.mark.parametrize(
     ("server", "name"),
     [
-        ("sqlite", "SIGINT"),
-        ("sqlite", "SIGTERM"),
         ("sqlite", "SIGHUP"),
+        pytest.param("sqlite", "SIGINT", marks=rarely),
+        pytest.param("sqlite", "SIGTERM", marks=rarely),
         ("postgresql", "SIGINT"),
         ("mysql", "SIGTERM"),
     ],
