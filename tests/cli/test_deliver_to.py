@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import stat
 from pathlib import Path
 
@@ -58,6 +59,14 @@ class TestProgram:
         done = process(*RESET, "--deliver-to", command, sqlite_server.path, "user1")
 
         assert (done.returncode, done.stdout, done.stderr) == (0, "", "one\ntwo\n")
+
+    def test_what_it_leaves_in_the_background_lives_on(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """A clipboard, for example, keeps the password in such a process."""
+        command = f"{KEEP}; sleep 60 & echo $! >pid"
+        done = invoke(*RESET, "--deliver-to", command, sqlite_server.path, "user1")
+
+        assert done.exit_code == 0
+        os.kill(int(Path("pid").read_text()), signal.SIGKILL)
 
     def test_closed_stdout_is_no_problem(self, sqlite_server: Server, process: Process) -> None:
         """Nothing goes there."""

@@ -56,8 +56,8 @@ def reset_user_password(
 
     After a ZatoError other than `CommitUnknownError`, nothing was changed. After any failure, even a crash in
     the middle of the commit, the user has the old password or one that was delivered; `access` is changed
-    together with it. `deliver` returns with signals ignored. `expiry` is in days; None for `must_change`
-    leaves the flag unchanged. A `dry_run` neither delivers nor commits.
+    together with it. `deliver` may leave signals ignored until the commit is answered. `expiry` is in
+    days; None for `must_change` leaves the flag unchanged. A `dry_run` neither delivers nor commits.
     """
     expiry_policy = ExpiryPolicy.from_settings(server.settings, expiry)
     set_at = utc_now()
