@@ -103,7 +103,7 @@ def test_width_is_that_of_the_moment(emulator: Emulator) -> None:
         line.advance()
         [wide] = emulator.lines()
 
-    assert (len(narrow), len(wide)) == (79, 119)
+    assert (len(narrow), len(wide)) == (77, 117)
 
 
 def test_line_is_not_redrawn_too_often(emulator: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:

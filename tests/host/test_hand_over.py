@@ -267,6 +267,17 @@ class TestNoStockZato:
         assert f"`{file}` can't be run: " in done.stderr
 
     @pytest.mark.usefixtures("path")
+    def test_near_miss_is_reported_before_the_error(
+        self, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
+        """The suggestion may be all that is needed."""
+        monkeypatch.setenv("ZATO_STOCK_CLI", "/no/such/zato")
+        suggestion, error = invoke("reset-user-password", "PATH", "user1").stderr.splitlines()
+
+        assert suggestion.endswith("Did you mean `zato sso reset-user-password`?")
+        assert error.startswith("Error: ")
+
+    @pytest.mark.usefixtures("path")
     @pytest.mark.parametrize("value", ["9" * 5000 + " 1", "1 " + "9" * 5000, "x", "\u0661 1"])
     def test_malformed_hand_over_count_is_ignored(
         self, invoke: Invoke, monkeypatch: pytest.MonkeyPatch, value: str

@@ -76,9 +76,9 @@ class Progress:
         self._drawn = time.monotonic()
         if self._fd is not None and (self._stopping or not self._hidden):
             with suppress(OSError):
-                columns = os.get_terminal_size(self._fd).columns or 80
-                text = STOPPING if self._stopping else self._text(columns - 1)
-                os.write(self._fd, f"\r{text[: columns - 1]}\x1b[K{end}".encode())
+                width = (os.get_terminal_size(self._fd).columns or 80) - len("^C ")  # the echo of Ctrl-C
+                text = STOPPING if self._stopping else self._text(width)
+                os.write(self._fd, f"\r{text[:width]}\x1b[K{end}".encode())
 
     def _text(self, width: int) -> str:
         share = self._done / self._total if self._total else 1

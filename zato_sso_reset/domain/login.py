@@ -3,6 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
+from functools import cache
 
 from zato_sso_reset.domain.settings import Settings
 from zato_sso_reset.errors import ConfigError
@@ -48,7 +49,7 @@ class LoginSettings:
     """The settings of a login; one that is missing or malformed is off, empty or 0."""
 
     def __init__(self, settings: Settings) -> None:
-        self._settings = settings
+        self._find = cache(settings.find)  # asked for each of many users
 
     @property
     def default_app(self) -> str:
@@ -71,7 +72,8 @@ class LoginSettings:
     def number(self, section: str, key: str) -> int | None:
         """Return a whole number."""
         with suppress(ConfigError):
-            return self._settings.get(section, key).integer(0)
+            setting = self._find(section, key)
+            return setting.integer(0) if setting else None
         return None
 
     def names(self, section: str, key: str) -> list[str] | None:
@@ -83,6 +85,6 @@ class LoginSettings:
 
     def _value(self, section: str, key: str) -> object:
         with suppress(ConfigError):
-            setting = self._settings.find(section, key)
+            setting = self._find(section, key)
             return setting and setting.value
         return None
