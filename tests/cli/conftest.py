@@ -45,12 +45,16 @@ def shell(command: str, *args: object, **options: object) -> Completed:
 
 
 def error_line(done: Result | Completed, exit_code: int) -> str:
-    """Return the error, after checking that it is one printable line and that stdout is empty."""
+    """Return the error, after checking that it is one printable line and that stdout is empty.
+
+    Only the name of an execution log may come before it.
+    """
     code = done.exit_code if isinstance(done, Result) else done.returncode
     assert (code, done.stdout or "") == (exit_code, ""), done.stderr
-    assert re.fullmatch("Error: .+\n", done.stderr)
-    assert done.stderr[:-1].isprintable()
-    return str(done.stderr)
+    match = re.fullmatch("(?:Log: .+\n)?(Error: .+)\n", done.stderr)
+    assert match
+    assert match[1].isprintable()
+    return f"{match[1]}\n"
 
 
 def delivered_password(text: str, username: str = "user1") -> str:

@@ -44,7 +44,7 @@ class TestOutputFile:
         assert (done.exit_code, done.stdout, unwarned(done.stderr)) == (
             0,
             "",
-            "Reset the passwords of 4 user(s).\n",
+            "Done: 4 passwords reset.\n",
         )
         assert stat.S_IMODE(OUT.stat().st_mode) == 0o600
         assert_valid(sqlite_server, OUT.read_text())

@@ -13,8 +13,8 @@ from io import StringIO
 
 import pytest
 
-from tests.cli.conftest import shell
-from tests.support.bulk import APPROVED, OUT, assert_all_old, assert_valid, bulk_arguments, names
+from tests.cli.conftest import Invoke, shell
+from tests.support.bulk import APPROVED, OUT, assert_all_old, assert_valid, bulk_arguments, listed, names
 from tests.support.servers import Server, insert_users
 from zato_sso_reset.cli import progress
 from zato_sso_reset.cli.json_lines import JsonLinesFile
@@ -88,6 +88,17 @@ class TestConfirmation:
         assert set(names(stdout)) == APPROVED
         assert_valid(sqlite_server, stdout)
 
+    def test_counts_what_is_done_already(
+        self, sqlite_server: Server, terminal: Terminal, invoke: Invoke
+    ) -> None:
+        """A resumed run resets only the other users."""
+        invoke(*bulk_arguments(sqlite_server, "--users-from", listed("user1"), "--yes", output=OUT))
+        code, _ = terminal.run("y", *bulk_arguments(sqlite_server, "--all", "--resume", output=OUT))
+
+        assert code == 0
+        question = "Reset the passwords of 3 user(s), 0 of them super-user(s) (1 are done already)?"
+        assert question in terminal.seen()
+
     @pytest.mark.parametrize("answer", ["n", "", "N", "\x04"])
     def test_any_other_answer_changes_nothing(
         self, sqlite_server: Server, terminal: Terminal, answer: str
@@ -96,7 +107,7 @@ class TestConfirmation:
         code, stdout = terminal.run(answer, *bulk_arguments(sqlite_server, "--all", output=OUT))
 
         assert (code, stdout) == (1, "")
-        assert terminal.seen().endswith("Aborted.\n")
+        assert terminal.seen().endswith("Aborted. Nothing was changed.\n")
         assert not OUT.exists()
         assert_all_old(sqlite_server)
 
@@ -166,7 +177,8 @@ class TestProgress:
         arguments = bulk_arguments(sqlite_server, *options, output=OUT)
 
         assert terminal.run("", *arguments) == (0, "")
-        result = "Reset the passwords of 4 user(s).\nAlso changed: users unlocked: 1.\n"
+        result = f"Done: 4 passwords reset. They are in `{OUT}`: hand them out, then remove it.\n"
+        result += "Also changed: users unlocked: 1.\n"
         assert terminal.seen() == f"\n{result}"
 
     def test_is_hidden_by_verbose(self, sqlite_server: Server, terminal: Terminal) -> None:
@@ -174,7 +186,7 @@ class TestProgress:
         arguments = bulk_arguments(sqlite_server, "--all", "--yes", "--verbose", output=OUT)
 
         assert terminal.run("", *arguments) == (0, "")
-        assert "\n4 of 4 users are done.\nReset the passwords of 4 user(s).\n" in terminal.seen()
+        assert "\n4 of 4 users are done.\nDone: 4 passwords reset." in terminal.seen()
 
     def test_disconnected_terminal_does_not_stop_the_run(
         self, sqlite_server: Server, terminal: Terminal

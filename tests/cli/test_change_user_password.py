@@ -449,7 +449,8 @@ class TestOutput:
         command = f'umask 022; exec zato "$@" {option}'
         done = shell(command, *FROM_STDIN, sqlite_server.path, "user1", input=CHOSEN)
 
-        assert (done.returncode, done.stdout, done.stderr) == (0, "", "")
+        said = "The result is in `out`.\n" if option.startswith("--") else ""
+        assert (done.returncode, done.stdout, done.stderr) == (0, "", said)
         assert Path("out").read_text() == CHANGED
 
     def test_dry_run_checks_the_policy(self, server: Server, invoke: Invoke) -> None:

@@ -199,7 +199,7 @@ class TestManyUsers:
             lines = log.lines()
 
         assert (done.exit_code, done.stdout) == (0, "")
-        assert unwarned(done.stderr) == "Reset the passwords of 4 user(s).\n"
+        assert unwarned(done.stderr) == "Done: 4 passwords reset.\n"
         assert Path("runs").read_text() == "none\nnone\n"
         assert recorded(server, OUT.read_text(), kept()) == APPROVED
         assert stat.S_IMODE(OUT.stat().st_mode) == 0o600

@@ -127,7 +127,7 @@ class TestOutputFile:
         finally:
             os.umask(before)
 
-        assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")
+        assert (done.exit_code, done.stdout, done.stderr) == (0, "", "The result is in `out`.\n")
         assert stat.S_IMODE(OUT.stat().st_mode) == 0o600
         assert sqlite_server.opens("user1", delivered_password(OUT.read_text()))
         assert list(Path.cwd().iterdir()) == [OUT.absolute()]
@@ -201,7 +201,7 @@ class TestOutputFile:
         """No connection gets its number."""
         done = shell('zato sso reset-user-password "$1" user1 --output-file out <&- >&-', sqlite_server.path)
 
-        assert (done.returncode, done.stderr) == (0, "")
+        assert (done.returncode, done.stderr) == (0, "The result is in `out`.\n")
         assert sqlite_server.opens("user1", delivered_password(OUT.read_text()))
 
     def test_hyphen_is_stdout(self, sqlite_server: Server, invoke: Invoke) -> None:

@@ -134,9 +134,10 @@ class TestLog:
         verbose = invoke(*RESET, "--verbose", sqlite_server.path, "user1").stderr.splitlines()
         done = invoke(*RESET, "--store-log", sqlite_server.path, "user1")
 
-        assert done.stderr == ""
+        assert done.stderr == f"Log: ./{stored('log').name}\n"
         lines = [line.split(" ", maxsplit=2) for line in stored("log").read_text().splitlines()]
-        assert [(level, text) for _, level, text in lines] == [("INFO", text) for text in verbose]
+        expected = [("NOTICE", done.stderr[:-1]), *(("INFO", text) for text in verbose)]
+        assert [(level, text) for _, level, text in lines] == expected
         assert all(datetime.fromisoformat(time).tzinfo for time, _, _ in lines)
 
     def test_ends_with_the_error(self, sqlite_server: Server, invoke: Invoke) -> None:
@@ -166,7 +167,7 @@ class TestLog:
         with quiet, execution_log(NOW):
             logger.warning("red \x1b[31m\nflag")
 
-        assert capsys.readouterr().err == "Warning: red \\x1b[31m\\nflag\n"
+        assert capsys.readouterr().err == f"Log: ./{LOG}\nWarning: red \\x1b[31m\\nflag\n"
         assert LOG.read_text().endswith(" WARNING red \\x1b[31m\\nflag\n")
 
     def test_full_disk_is_ignored(
@@ -178,7 +179,7 @@ class TestLog:
             logger.info("and more")
 
         assert LOG.stat().st_size <= 10
-        assert capsys.readouterr() == ("", "")
+        assert capsys.readouterr() == ("", f"Log: ./{LOG}\n")
 
     def test_full_disk_does_not_prevent_a_reset(self, postgresql: Database, tmp_path: Path) -> None:
         """The command succeeds if only its log can't be written."""

@@ -115,7 +115,7 @@ class TestManyUsers:
 
         assert (done.exit_code, unwarned(done.stderr)) == (
             0,
-            "Reset the passwords of 24 user(s).\n",
+            "Done: 24 passwords reset.\n",
         )
         assert len(names(text)) == 24
         assert len({record.password_expiry for record in records(text)}) == 8
@@ -169,7 +169,7 @@ class TestManyUsers:
             0,
             (
                 "Warning: 3 user(s) no longer exist or are no longer approved. They were left out.\n"
-                "Reset the passwords of 21 user(s).\n"
+                "Done: 21 passwords reset.\n"
             ),
         )
         assert len(names(OUT.read_text())) == 21
@@ -185,7 +185,7 @@ class TestManyUsers:
 
         assert (done.exit_code, unwarned(done.stderr)) == (
             0,
-            "Reset the passwords of 2 user(s).\n",
+            "Done: 2 passwords reset.\n",
         )
         assert set(names(OUT.read_text())) == {"user1", "many1", "many2", "many3"}
 

@@ -111,7 +111,7 @@ def set_old_password(server: Server, *usernames: str, last_set: str | None = Non
 def assert_resumed(server: Server, done: Result, count: int, beginning: str = "") -> None:
     """Check that a run reset `count` users, and kept the beginning of the file."""
     assert (done.exit_code, done.stdout) == (0, "")
-    assert unwarned(done.stderr).endswith(f"Reset the passwords of {count} user(s).\n")
+    assert unwarned(done.stderr).endswith(f"Done: {count} passwords reset.\n")
     assert OUT.read_text().startswith(beginning)
     assert sorted(names(OUT.read_text())) == MANY
     assert_valid(server, OUT.read_text())
@@ -128,7 +128,8 @@ class TestResume:
         text = reset_many(done_before) if done_before else ""
         done = resume()
 
-        assert done.stderr.count("\n") == 1
+        numbers = f"{8 - done_before} passwords reset" + (f" ({done_before} earlier)" if done_before else "")
+        assert done.stderr == f"Done: {numbers}. They are in `{OUT}`: hand them out, then remove it.\n"
         assert_resumed(sqlite_server, done, 8 - done_before, text)
 
     def test_all_leaves_out_users_with_a_line(
@@ -205,7 +206,7 @@ class TestResume:
 
         assert (done.exit_code, unwarned(done.stderr)) == (
             0,
-            "Reset the passwords of 5 user(s).\n",
+            "Done: 5 passwords reset.\n",
         )
         assert OUT.read_text().startswith(lines)
         assert all(sqlite_server.opens(name, OLD) for name in MANY[:changed])
@@ -221,7 +222,7 @@ class TestResume:
 
         assert (done.exit_code, unwarned(done.stderr)) == (
             0,
-            "Reset the passwords of 5 user(s).\n",
+            "Done: 5 passwords reset.\n",
         )
         assert OUT.read_text().startswith(lines)
 
@@ -235,7 +236,7 @@ class TestResume:
 
         assert (done.exit_code, unwarned(done.stderr)) == (
             0,
-            "Reset the passwords of 3 user(s).\n",
+            "Done: 3 passwords reset.\n",
         )
         assert OUT.read_text().startswith(before)
 

@@ -51,7 +51,7 @@ class TestUsersFrom:
 
         assert (done.exit_code, unwarned(done.stderr)) == (
             0,
-            "Reset the passwords of 2 user(s).\n",
+            "Done: 2 passwords reset.\n",
         )
         assert names(done.stdout) == ["user1", "MixedCase"]
         assert_valid(sqlite_server, done.stdout)
@@ -176,7 +176,7 @@ class TestLookUp:
         assert done.exit_code == 0
         assert re.fullmatch(
             r"Warning: 4 can't be reset: `user1` .+, `nobody` \(no such user\)\. They are left out; .+\n"
-            r"Reset the passwords of 2 user\(s\)\.\n",
+            r"Done: 2 passwords reset\.\n",
             done.stderr,
         )
         assert names(done.stdout) == ["user1", "MixedCase"]

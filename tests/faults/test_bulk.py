@@ -124,7 +124,7 @@ class TestCommit:
 
         assert (done.exit_code, unwarned(done.stderr)) == (
             0,
-            "Reset the passwords of 4 user(s).\n",
+            "Done: 4 passwords reset.\n",
         )
         text = OUT.read_text() if output is OUT else done.stdout
         assert len(records(text)) == 4
@@ -258,7 +258,7 @@ class TestKilled:
         assert (code, stdout) == (-9, "")
         assert_valid(sqlite_server, before)
         done = reset_all(invoke, sqlite_server, "--resume")
-        assert unwarned(done.stderr) == "Reset the passwords of 2 user(s).\n"
+        assert unwarned(done.stderr) == "Done: 2 passwords reset.\n"
         assert OUT.read_text().startswith(before)
         assert_done(sqlite_server, done)
 
@@ -314,8 +314,7 @@ class TestClock:
 
         assert (done.returncode, done.stdout) == (0, "")
         assert unwarned(done.stderr) == (
-            "Warning: The last 2 line(s) were never stored, and are replaced.\n"
-            "Reset the passwords of 2 user(s).\n"
+            "Warning: The last 2 line(s) were never stored, and are replaced.\nDone: 2 passwords reset.\n"
         )
         text = OUT.read_text()
         assert text.startswith("".join(lines[:2]))
@@ -351,8 +350,9 @@ class TestTerminated:
 
         assert done.exit_code == 128 + number
         how = "with --resume" if output is OUT else "for the other users"
-        assert done.stderr == f"Error: Stopped. 4 of 6 users are done. Run the command again {how}.\n"
-        assert done.stderr[len("Error: ") : -1] in log.read_text()
+        stopped = f"Stopped. 4 of 6 users are done. Run the command again {how}."
+        assert done.stderr == f"Log: ./{log.name}\nError: {stopped}\n"
+        assert stopped in log.read_text()
         assert len(records(text)) == 4
         assert_valid(server, text)
         assert signal.getsignal(number) is handler
@@ -392,7 +392,7 @@ class TestTerminated:
         )
         code, _, stderr = running.finish()
 
-        assert (code, unwarned(stderr)) == (0, "Reset the passwords of 4 user(s).\n")
+        assert (code, unwarned(stderr)) == (0, "Done: 4 passwords reset.\n")
         assert_valid(sqlite_server, OUT.read_text())
 
 
@@ -421,4 +421,4 @@ def test_two_runs_and_a_reset_at_once(server: Server) -> None:
         possible["user1"] = possible["user1"] - {OLD} | {single}
     for name, passwords in possible.items():
         assert sum(server.opens(name, password) for password in passwords) == 1
-    assert all(re.fullmatch("(Error: .+|Reset .+)?\n?", unwarned(stderr)) for _, stderr in ends)
+    assert all(re.fullmatch("(Error: .+|Done: .+)?\n?", unwarned(stderr)) for _, stderr in ends)

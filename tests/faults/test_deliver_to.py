@@ -297,7 +297,7 @@ class TestManyUsers:
         )
         assert recorded(server, OUT.read_text(), kept()) == {"user1", "locked1"}
         again = reset_all(invoke, server, APPEND, "--resume")
-        assert unwarned(again.stderr) == "Reset the passwords of 2 user(s).\n"
+        assert unwarned(again.stderr) == "Done: 2 passwords reset.\n"
         assert_resumed(server, again)
 
     @first_on("postgresql")
@@ -312,7 +312,7 @@ class TestManyUsers:
 
         assert unwarned(again.stderr) == (
             "Warning: The last 2 user(s) are delivered again: what may have been delivered was not stored.\n"
-            "Reset the passwords of 2 user(s).\n"
+            "Done: 2 passwords reset.\n"
         )
         assert_resumed(server, again)
         assert {name for name in APPROVED if void[name] != kept()[name]} == {"MixedCase", "changing1"}
@@ -324,7 +324,7 @@ class TestManyUsers:
         sqlite_server.database.run("UPDATE zato_sso_user SET password = 'x' WHERE username = 'locked1'")
         again = reset_all(invoke, sqlite_server, APPEND, "--resume")
 
-        assert unwarned(again.stderr) == "Reset the passwords of 2 user(s).\n"
+        assert unwarned(again.stderr) == "Done: 2 passwords reset.\n"
         assert before.items() <= kept().items()
         assert fingerprints(OUT.read_text()).keys() == APPROVED
 

@@ -192,7 +192,7 @@ class TestManyUsers:
         done = bulk_reset("--all", *options)
 
         assert done.exit_code == 0
-        assert done.stderr.startswith("Reset the passwords of 4 user(s).\n" + DONE.format(summary))
+        assert done.stderr.startswith("Done: 4 passwords reset.\n" + DONE.format(summary))
         assert differences(before, rows(server.database)) == expected
         assert_valid(server, done.stdout)
 
@@ -263,7 +263,7 @@ class TestZato30:
         done = bulk_reset(*users, "--unlock", "--revoke-access")
         assert done.exit_code == 0
         changed = "users unlocked: 2, sessions removed: 2, password-reset links invalidated: 0"
-        assert done.stderr.startswith("Reset the passwords of 3 user(s).\n" + DONE.format(changed))
+        assert done.stderr.startswith("Done: 3 passwords reset.\n" + DONE.format(changed))
         assert differences(before, rows(server.database)) == {
             **user(1, PASSWORD, UNLOCKED),
             **user(2, PASSWORD, UNLOCKED),

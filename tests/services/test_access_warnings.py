@@ -221,7 +221,7 @@ def test_mended_database_needs_no_warning(
 
     assert warned(reset("--must-change", "true").stderr) == []
     mended = bulk_reset("--all", "--unlock", "--must-change", "true")
-    assert mended.stderr == "Reset the passwords of 4 user(s).\nAlso changed: users unlocked: 0.\n"
+    assert mended.stderr == "Done: 4 passwords reset.\nAlso changed: users unlocked: 0.\n"
 
 
 def test_many_users_are_warned_of_by_count(server: Server, bulk_reset: Invoke) -> None:

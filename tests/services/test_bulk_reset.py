@@ -34,7 +34,7 @@ def test_only_listed_users_and_their_passwords_change(server: Server, bulk_reset
     after = all_rows(server.database)
     assert done.exit_code == 0
     summary, warning, *_ = done.stderr.splitlines()
-    assert summary == "Reset the passwords of 2 user(s)."
+    assert summary == "Done: 2 passwords reset."
     assert warning.startswith("Warning: 1 user is still locked (--unlock)")
     assert set(names(done.stdout)) == {"locked1", "user1"}
     assert_valid(server, done.stdout)
@@ -68,7 +68,9 @@ def test_every_approved_user_has_one_line_across_pages_and_batches(
         f"Would reset the passwords of {users}. Nothing was changed.\nWarning: {closed}\n"
     )
     assert done.exit_code == 0
-    assert done.stderr.startswith(f"Reset the passwords of 18 user(s).\nWarning: {closed}\n")
+    reset, warning, *_ = done.stderr.splitlines()
+    assert reset == f"Done: 18 passwords reset. They are in `{OUT}`: hand them out, then remove it."
+    assert warning == f"Warning: {closed}"
     assert len(records(OUT.read_text())) == 18
     assert_valid(server, OUT.read_text())
 

@@ -74,12 +74,14 @@ def reset_passwords(request: BulkRequest, trail: Trail) -> None:
         if request.dry_run:
             options = {"deliver": lambda _: None, "stop": lambda: False, **request.reset_options}
             list(reset_user_passwords(server, database, islice(selection.usernames(), 1), **options))
+            for username in selection.usernames():
+                logger.info("Would reset the password of %s.", quoted(username))
             logger.log(NOTICE, "Would reset the passwords of %s. Nothing was changed.", users)
             _warn(selection)
             return
         if selection.total and not request.yes:
-            with redirect_stdout(sys.stderr):  # Click writes more than the question
-                click.confirm(f"Reset the passwords of {users}?", abort=True, err=True)
+            earlier = f" ({len(delivered.usernames)} are done already)" if delivered.usernames else ""
+            _confirm(f"Reset the passwords of {users}{earlier}?")
         delivery: Delivery
         if stdout:
             delivery = stdout
@@ -89,9 +91,7 @@ def reset_passwords(request: BulkRequest, trail: Trail) -> None:
         else:
             delivery = stack.enter_context(closing(JsonLinesFile(request.output_file, resume=False)))
         stack.callback(delivery.warn_of_readers)
-        _reset(
-            request, trail, server, database, selection=selection, delivery=delivery, earlier=delivered.marks
-        )
+        _reset(request, trail, server, database, selection=selection, delivery=delivery, delivered=delivered)
 
 
 def _select(
@@ -164,7 +164,7 @@ def _reset(
     *,
     selection: "Selection",
     delivery: Delivery,
-    earlier: Sequence[str],
+    delivered: "Delivered",
 ) -> None:
     """Reset users batch by batch, and record each in the audit trail."""
     from zato_sso_reset.services.bulk_reset import reset_user_passwords
@@ -175,9 +175,14 @@ def _reset(
     progress = Progress(tally.total, hidden=request.no_progress or request.verbose)
     with closing(progress), deferred_signals(progress.stop) as signals:
         try:
-            options = {"stop": lambda: bool(signals), "hashed": progress.advance, **request.reset_options}
+            options = {
+                "earlier": delivered.marks,
+                "stop": lambda: bool(signals),
+                "hashed": progress.advance,
+                **request.reset_options,
+            }
             for batch in reset_user_passwords(
-                server, database, selection.usernames(), earlier=earlier, deliver=deliver, **options
+                server, database, selection.usernames(), deliver=deliver, **options
             ):
                 for new in batch.new:
                     trail.changed(changes, new.user.username)
@@ -202,15 +207,31 @@ def _reset(
         stopped = ZatoError(f"Stopped. {tally}", request.how_to_continue)
         stopped.exit_code = 128 + signals[-1]
         raise stopped
-    _report(tally)
+    _report(request, tally, earlier=len(delivered.usernames))
     _warn(selection)
 
 
-def _report(tally: Tally) -> None:
+def _confirm(question: str) -> None:
+    try:
+        with redirect_stdout(sys.stderr):  # Click writes more than the question
+            click.confirm(question, abort=True, err=True)
+    except click.Abort as abort:
+        abort.args = ("Nothing was changed.",)
+        raise
+
+
+def _report(request: BulkRequest, tally: Tally, *, earlier: int) -> None:
     if tally.missing:
         message = "%s user(s) no longer exist or are no longer approved. They were left out."
         logger.warning(message, tally.missing)
-    logger.log(NOTICE, "Reset the passwords of %s user(s).", tally.reset)
+    file = quoted(request.output_file)
+    where = f" They are in {file}: hand them out, then remove it."
+    if request.deliver_to:
+        where = f" {file} records them, without the passwords."
+    before = f" ({earlier} earlier)" if earlier else ""
+    noun = "password" if tally.reset == 1 else "passwords"
+    end = "" if request.to_stdout else where
+    logger.log(NOTICE, "Done: %s %s reset%s.%s", tally.reset, noun, before, end)
     if changed := describe(tally.changed):
         logger.log(NOTICE, "Also changed: %s.", changed)
 

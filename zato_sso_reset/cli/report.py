@@ -64,10 +64,12 @@ def execution_log(now: datetime | None) -> Iterator[None]:
     if now is None:
         yield
         return
-    file = create_private_file(Path(f"zato.{_stamp(now)}.log"))
+    path = f"zato.{_stamp(now)}.log"
+    file = create_private_file(Path(path))
     handler = _LogHandler(file)
     handler.setFormatter(_LogFormatter())
     _PACKAGE.addHandler(handler)
+    logger.log(NOTICE, "Log: ./%s", path)
     try:
         yield
     except ZatoError as error:

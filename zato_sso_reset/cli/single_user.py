@@ -19,6 +19,7 @@ from zato_sso_reset.server.config import ServerConfig
 from zato_sso_reset.services.passwords import utc_now
 from zato_sso_reset.services.reset import Outcome, reset_user_password
 from zato_sso_reset.signals import ignore_signals
+from zato_sso_reset.text import quoted
 
 logger = getLogger(__name__)
 
@@ -79,6 +80,8 @@ def set_password(
             )
         if not request.dry_run:
             trail.changed(request.describe_changes())
+        elif request.output == "json":
+            Stdout(sys.stdout).write_line(outcome_as_json(outcome, with_password=False))
         _report(request, outcome, verb)
         if not (choose or request.dry_run):
             delivery.warn_of_readers()
@@ -122,6 +125,8 @@ def _report(request: SingleUserRequest, outcome: Outcome, verb: str) -> None:
     changed = describe(outcome.changed)
     if not request.dry_run:
         logger.info("User `%s` has the new password.", request.username)
+        if request.output_file:
+            logger.log(NOTICE, "The result is in %s.", quoted(request.output_file))
         if changed:
             logger.log(NOTICE, "Also changed: %s.", changed)
         return

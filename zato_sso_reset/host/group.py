@@ -90,7 +90,7 @@ class PluginGroup(CommandWithExamples, click.Group):
             print_error(error)
             code = error.exit_code
         except click.Abort as error:
-            print_line("Aborted.")
+            print_line(" ".join(["Aborted.", *error.args]))
             # Click's prompts raise Abort `from None`, for Ctrl-C and for the end of stdin.
             code = 130 if isinstance(error.__context__, KeyboardInterrupt) else 1
         except OSError as error:
