@@ -2,7 +2,6 @@
 
 from dataclasses import dataclass, field
 from datetime import datetime
-from hashlib import sha256
 
 APPROVED = "approved"
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # in names that can't be looked up: not UTF-8, or a BLOB
@@ -22,6 +21,8 @@ def iso_utc(time: datetime) -> str:
 
 def fingerprint(stored: str) -> str:
     """Return the SHA-256 of a stored password, in hexadecimal."""
+    from hashlib import sha256  # it loads OpenSSL, which help does without
+
     return sha256(stored.encode()).hexdigest()
 
 
