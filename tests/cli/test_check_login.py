@@ -1,6 +1,7 @@
 """`zato sso check-login`, on real databases."""
 
 import json
+from dataclasses import replace
 from datetime import datetime, timedelta, timezone
 from pathlib import Path
 from typing import Any
@@ -8,13 +9,18 @@ from typing import Any
 import pytest
 from cryptography.hazmat.primitives.hashes import SHA1
 from cryptography.hazmat.primitives.twofactor.totp import TOTP
+from hypothesis import HealthCheck, given, settings
 
 from tests.cli.conftest import Invoke, error_line
 from tests.conftest import AUDIT
 from tests.support.databases import make_3_0
+from tests.support.login import NOW as LOGIN
+from tests.support.login import accounts, clients, confs, stock_login
 from tests.support.servers import OLD, Server, insert_user
+from tests.support.settings import Conf
 from tests.support.syslog import udp_listener
 from zato_sso_reset.domain.hashing import Argon2idHasher
+from zato_sso_reset.domain.login import Account, Client
 
 NOW = datetime.now(timezone.utc).replace(tzinfo=None)
 YESTERDAY = str(NOW - timedelta(days=1))
@@ -135,6 +141,52 @@ class TestGates:
             assert (server.database.dump("zato_sso_user"), sorted(server.path.rglob("*"))) == before
             assert list(Path().iterdir()) == []
             assert syslog.lines() == []
+
+
+@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(accounts, clients, confs)
+def test_answer_is_that_of_a_stock_server(
+    server: Server, check: Any, account: Account, client: Client, given_conf: Conf
+) -> None:
+    """Whatever is combined in the database and in `sso.conf`, the code is the same."""
+    (server.repo / "sso.conf").write_text(as_conf(given_conf))
+    server.database.run("DELETE FROM zato_sso_user WHERE id = 1")
+    insert_user(server, 1, "user1", columns_of(server, account))
+    options = ["--password-stdin", "--app", client.app]
+    lines = [OLD if client.is_password_right else "wrong"]
+    if client.is_code_right is not None:
+        client = replace(client, is_code_right=False)
+        options.append("--totp-code-stdin")
+        lines.append("no code")
+    if client.sends_metadata:
+        options += ["--address", "10.0.0.1"]
+
+    record, _ = check("user1", *options, stdin="\n".join(lines))
+
+    assert record["code"] == stock_login(account, client, given_conf)
+
+
+def as_conf(given_conf: Conf) -> str:
+    """Return the text of `sso.conf`."""
+    text = "[main]\nencrypt_password=True\n[hash_secret]\nrounds=1000\nsalt_size=64\n"
+    for section, values in given_conf.items():
+        text += f"[{section}]\n"
+        for key, value in values.items():
+            text += f"{key}={', '.join(value) if isinstance(value, list) else value}\n"
+    return text
+
+
+def columns_of(server: Server, account: Account) -> dict[str, object]:
+    """Return the columns of a user with this account."""
+    return {
+        "approval_status": account.approval_status,
+        "is_locked": account.is_locked,
+        "is_totp_enabled": bool(account.is_totp_enabled),
+        "totp_key": server.seal(TOTP_KEY_BASE32),
+        "sign_up_status": account.sign_up_status,
+        "password_expiry": str(account.expires_at - LOGIN + NOW) if account.expires_at else None,
+        "password_must_change": account.must_change,
+    }
 
 
 class TestSettings:

@@ -3,7 +3,7 @@
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
-from functools import cache
+from functools import lru_cache
 
 from zato_sso_reset.domain.settings import Settings
 from zato_sso_reset.errors import ConfigError
@@ -49,7 +49,7 @@ class LoginSettings:
     """The settings of a login; one that is missing or malformed is off, empty or 0."""
 
     def __init__(self, settings: Settings) -> None:
-        self._find = cache(settings.find)  # asked for each of many users
+        self._find = lru_cache(64)(settings.find)  # the same few settings matter to all of many users
 
     @property
     def default_app(self) -> str:
