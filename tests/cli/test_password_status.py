@@ -2,6 +2,7 @@
 
 import csv
 import fcntl
+import gc
 import io
 import json
 import os
@@ -406,6 +407,18 @@ class TestOutput:
 
         assert headers(60) == [["USERNAME", "EXPIRES"], ["USERNAME", "STATE"]]
         assert headers(160) == [["USERNAME", "STATE"]]
+
+    def test_garbage_is_collected(
+        self, sqlite_server: Server, invoke: Invoke, request: pytest.FixtureRequest
+    ) -> None:
+        """A list of a million users would need twice the memory; a single reset needs no collection."""
+        request.addfinalizer(gc.enable)
+        states = []
+        for command in (STATUS, ("sso", "reset-user-password")):
+            invoke(*command, sqlite_server.path, "user1")
+            states.append(gc.isenabled())
+
+        assert states == [True, False]
 
     @pytest.mark.parametrize("days", ["-1", "x", "1.5", "01", "99999999", ""])
     def test_within_other_text_is_a_usage_error(

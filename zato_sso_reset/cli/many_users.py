@@ -1,6 +1,5 @@
 """The command that resets many users' passwords."""
 
-import gc
 import json
 import sys
 from collections.abc import Callable, Collection, Sequence
@@ -15,6 +14,7 @@ from zato_sso_reset.audit.trail import Trail
 from zato_sso_reset.cli.bulk_request import BulkRequest
 from zato_sso_reset.cli.delivery import Delivery, Stdout, check_not_database
 from zato_sso_reset.cli.json_lines import JsonLinesFile, check_new
+from zato_sso_reset.cli.process import collect_garbage
 from zato_sso_reset.cli.progress import Progress, Tally
 from zato_sso_reset.cli.report import NOTICE, execution_log
 from zato_sso_reset.cli.users_file import read_usernames
@@ -58,8 +58,7 @@ def reset_passwords(request: BulkRequest, trail: Trail) -> None:
         from zato_sso_reset.services.bulk_reset import reset_user_passwords
         from zato_sso_reset.services.resume import Delivered, without_void_lines
 
-        gc.freeze()
-        gc.enable()  # unlike a single reset, this takes long enough to need it
+        collect_garbage()
         database = Database(server.database)
         logger.info("Database: %s.", database.name)
         delivered = Delivered(utc_now())

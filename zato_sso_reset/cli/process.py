@@ -25,6 +25,12 @@ def prepare_process() -> None:
     atexit.register(gc.freeze)
 
 
+def collect_garbage() -> None:
+    """Turn garbage collection on again, for a command that works on many users."""
+    gc.freeze()
+    gc.enable()
+
+
 def _open_standard_streams() -> None:
     """Open closed standard streams, so that no connection gets their numbers and is written to.
 

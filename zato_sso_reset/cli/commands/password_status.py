@@ -12,6 +12,7 @@ import click
 from zato_sso_reset.cli import options
 from zato_sso_reset.cli.command import Command
 from zato_sso_reset.cli.completion import complete_username
+from zato_sso_reset.cli.process import collect_garbage
 from zato_sso_reset.domain.users import STATES
 from zato_sso_reset.host.messages import has_colour
 from zato_sso_reset.text import did_you_mean, quoted
@@ -96,6 +97,7 @@ def password_status(
         from zato_sso_reset.database.engine import Database
         from zato_sso_reset.services.status import password_statuses
 
+        collect_garbage()
         database = Database(server.database)
         logger = getLogger(__name__)
         logger.info("Database: %s.", database.name)
