@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime
 
 from zato_sso_reset.domain.access import AccessChanges
-from zato_sso_reset.domain.gates import Gate, Login
+from zato_sso_reset.domain.gates import FINAL, Gate, Login
 from zato_sso_reset.domain.login import Account, Client, LoginSettings
 from zato_sso_reset.domain.users import User
 
@@ -62,11 +62,17 @@ class ClosedGates:
     settings: LoginSettings
     _gates: dict[str, Gate] = field(default_factory=dict)
     _counts: dict[str, int] = field(default_factory=dict)
+    _known: dict[tuple[object, ...], list[Gate]] = field(default_factory=dict)
 
     def add(self, users: Iterable[User]) -> None:
         """Count the closed gates of users."""
         for user in users:
-            for gate in self.reset.closed_gates(user, self.settings):
+            addresses = self.settings.names("user_address_list", user.username)
+            is_final = user.sign_up_status == FINAL
+            state = user.is_locked, user.is_totp_enabled, user.must_change, is_final, str(addresses)
+            if state not in self._known:  # the same few states, for any number of users
+                self._known[state] = self.reset.closed_gates(user, self.settings)
+            for gate in self._known[state]:
                 self._gates.setdefault(gate.name, gate)
                 self._counts[gate.name] = self._counts.get(gate.name, 0) + 1
 
