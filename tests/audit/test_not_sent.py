@@ -15,9 +15,9 @@ from zato_sso_reset.audit import syslog, trail
 def assert_warned(server: Server, invoke: Invoke, address: object, reason: str) -> None:
     """Check that a reset and a refusal end as usual, with one warning each."""
     warning = f"Warning: The audit line could not be sent to `{address}`: {reason}.\n"
-    done = invoke(*RESET, "--store-log", server.path, "user1")
+    done = invoke(*RESET, server.path, "user1")
     match = LINE.fullmatch(done.stdout)
-    refused = invoke(*RESET, "--store-log", server.path, "nobody1")
+    refused = invoke(*RESET, server.path, "nobody1")
 
     assert match
     assert server.opens("user1", match["password"])

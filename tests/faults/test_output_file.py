@@ -136,7 +136,8 @@ class TestCommit:
         after_line(lambda: proxied.proxy.arm("lose-answer"))
         done = invoke(*TO_FILE, proxied.server.path, "user1")
 
-        assert (done.exit_code, done.stdout, done.stderr) == (0, "", "")
+        assert (done.exit_code, done.stdout) == (0, "")
+        assert done.stderr == f"The result is in `{OUT}`.\n"
         assert proxied.server.opens("user1", printed(OUT.read_text()))
 
 
