@@ -1,6 +1,7 @@
 """Row 37: `--deliver-to` programs that do not take the password, and faults while they run."""
 
 import os
+import resource
 import signal
 import time
 from contextlib import suppress
@@ -120,6 +121,26 @@ class TestNotTaken:
         deliver_to.Program(f"sleep 0.1; {KEEP}").write_line(line)
 
         assert KEPT.read_text() == f"{line}\n"
+
+    def test_pipe_held_open_for_writing(self, monkeypatch: pytest.MonkeyPatch) -> None:
+        """Row 37: whether the program has read everything is not waited for without a limit."""
+        monkeypatch.setattr(deliver_to, "PROGRAM_TIMEOUT", 0.5)
+        start = time.monotonic()
+        with pytest.raises(OutputError, match="end within"):
+            deliver_to.Program("exec 3>/proc/self/fd/0; read line; sleep 10 & exit 0").write_line("x")
+
+        assert time.monotonic() - start < 5
+
+    def test_no_file_descriptor_is_left(self) -> None:
+        """Row 37: the pipe can't be made."""
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        os.close(free := os.dup(0))
+        resource.setrlimit(resource.RLIMIT_NOFILE, (free, hard))
+        try:
+            with pytest.raises(OutputError, match="could not be started: Too many open files"):
+                deliver_to.Program(KEEP).write_line("x")
+        finally:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))
 
     def test_password_is_nowhere_else(self, sqlite_server: Server, process: Process) -> None:
         """Row 37: neither the messages nor the stored files have what the program failed to take."""

@@ -28,7 +28,10 @@ class Program:
         Raises OutputError, after its process group was killed, unless it has read everything and ended with
         0. A signal that ends this process before that kills the group, too.
         """
-        read_end, write_end = os.pipe()
+        try:
+            read_end, write_end = os.pipe()
+        except OSError as error:
+            raise _not_started(error) from None
         with (
             os.fdopen(read_end, "rb", 0) as unread,
             os.fdopen(write_end, "wb", 0) as stdin,
@@ -42,10 +45,11 @@ class Program:
                     stdin.close()
                     # As long as it is not reaped, no other process group gets its number.
                     end = os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT)
+                    rest = unread.read(1)  # it waits while a process holds the pipe open for writing
             except TimeoutError:
                 problem = f"did not read the whole result and end within {PROGRAM_TIMEOUT} seconds"
             else:
-                problem = _problem(end) or ("did not read the whole result" if unread.read(1) else "")
+                problem = _problem(end) or ("did not read the whole result" if rest else "")
             if problem:
                 kill_group(program.pid)
             with suppress(subprocess.TimeoutExpired):  # one with more rights can't be killed
@@ -70,7 +74,7 @@ class Program:
                 start_new_session=True,
             )
         except OSError as error:
-            raise _error(f"could not be started: {error.strerror}") from None
+            raise _not_started(error) from None
 
 
 def _problem(end: Any) -> str:
@@ -78,6 +82,10 @@ def _problem(end: Any) -> str:
     if end.si_code != os.CLD_EXITED:
         return f"was ended by signal {end.si_status}"
     return f"ended with exit code {end.si_status}" if end.si_status else ""
+
+
+def _not_started(error: OSError) -> OutputError:
+    return _error(f"could not be started: {error.strerror}")
 
 
 def _error(problem: str) -> OutputError:
