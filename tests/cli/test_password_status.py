@@ -382,13 +382,15 @@ class TestOutput:
     ) -> None:
         """The others are warned of; the output of one command is the input of the other."""
         insert_user(sqlite_server, 11, "two\nlines", {"is_locked": True})
+        insert_user(sqlite_server, 13, "left\u202eright", {"is_locked": True})
         insert_user(sqlite_server, 12, "jos\u00e9 garc\u00eda", {"is_locked": True})
         done = invoke(*STATUS, sqlite_server.path, "--state", "locked", "--output", "names")
 
         assert (done.exit_code, done.stdout) == (0, "locked1\njos\u00e9 garc\u00eda\n")
         assert done.stderr.splitlines() == [
-            "Warning: `two\\nlines` is left out: no line can hold this username.",
-            "3 users: 3 locked, 3 never-changed.",
+            "Warning: `two\\nlines` is left out: --users-from refuses this username.",
+            "Warning: `left\\u202eright` is left out: --users-from refuses this username.",
+            "4 users: 4 locked, 4 never-changed.",
         ]
         resets = ("sso", "reset-user-passwords", sqlite_server.path, "--users-from", "-", "--yes")
         assert invoke(*resets, "--output-file", "-", input=done.stdout).exit_code == 0

@@ -6,6 +6,7 @@ import json
 import re
 from collections import Counter
 from collections.abc import Collection, Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import datetime
 from itertools import chain
 from logging import getLogger
@@ -13,7 +14,7 @@ from unicodedata import combining, east_asian_width
 
 import click
 
-from zato_sso_reset.cli.options import has_controls
+from zato_sso_reset.cli.options import username_type
 from zato_sso_reset.domain.users import STATES, UNREADABLE, iso_utc
 from zato_sso_reset.services.status import PasswordStatus
 from zato_sso_reset.text import printable, quoted
@@ -69,13 +70,14 @@ def summary(counts: Counter[str]) -> str:
 
 
 def to_names(pages: Iterable[Sequence[PasswordStatus]]) -> Iterator[str]:
-    """Yield one username per line, as `--users-from` reads them; warn of names that no line can hold."""
+    """Yield one username per line, as `--users-from` reads them; warn of names that it refuses."""
     for page in pages:
         for status in page:
-            if has_controls(status.username) or UNREADABLE in status.username:
-                logger.warning("%s is left out: no line can hold this username.", quoted(status.username))
-            else:
-                yield f"{status.username}\n"
+            with suppress(click.BadParameter):
+                if UNREADABLE not in status.username:
+                    yield f"{username_type(status.username)}\n"
+                    continue
+            logger.warning("%s is left out: --users-from refuses this username.", quoted(status.username))
 
 
 def to_table(
