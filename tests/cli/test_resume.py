@@ -157,12 +157,12 @@ class TestResume:
         """It may be another server's, so a private copy is kept."""
         set_old_password(sqlite_server, *MANY)
         lines = void(first_five, *MANY[5:8])
-        OUT.write_text(lines)
+        OUT.write_bytes(lines.encode() + b"\xff")
         done = resume()
 
         match = re.match("Warning: The last 3 .+ replaced. The lines are kept in `(.+)`.\n", done.stderr)
         assert match
-        assert Path(match[1]).read_text() == lines
+        assert Path(match[1]).read_text() == f"{lines}\\xff\n"
         assert Path(match[1]).stat().st_mode & 0o777 == 0o600
         assert_resumed(sqlite_server, done, 8)
 

@@ -117,7 +117,7 @@ class JsonLinesFile:
         path = self._path.with_name(f"{self._path.name}.{time.time_ns()}.void")
         with (
             closing(JsonLinesFile(path, resume=False)) as copy,
-            os.fdopen(os.dup(self._fd), "r", encoding="utf-8") as file,
+            os.fdopen(os.dup(self._fd), "r", encoding="utf-8", errors="backslashreplace") as file,
         ):
             file.seek(0)
             copy.write_line(file.read().rstrip("\n"))
