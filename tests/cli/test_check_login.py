@@ -19,6 +19,8 @@ from tests.support.login import accounts, clients, confs, stock_login
 from tests.support.servers import OLD, Server, insert_user
 from tests.support.settings import Conf
 from tests.support.syslog import udp_listener
+from zato_sso_reset.cli.verdict import Verdict
+from zato_sso_reset.domain.gates import Gate, State
 from zato_sso_reset.domain.hashing import Argon2idHasher
 from zato_sso_reset.domain.login import Account, Client
 
@@ -37,7 +39,9 @@ GATES = [
 def check(server: Server, invoke: Invoke) -> Any:
     """Check a user's login, and return the JSON object and the states by gate."""
 
-    def run(username: str, *options: object, stdin: str = "") -> tuple[dict[str, Any], dict[str, str]]:
+    def run(
+        username: str, *options: object, stdin: str | bytes = ""
+    ) -> tuple[dict[str, Any], dict[str, str]]:
         done = invoke(
             *("sso", "check-login", server.path, username, "--output", "json", *options), input=stdin
         )
@@ -96,7 +100,7 @@ class TestGates:
     def test_passwords_are_verified(self, check: Any) -> None:
         """A wrong one closes its gate, and so does an empty one."""
         assert check("user1", "--password-stdin", stdin=f"{OLD}\n")[1]["password"] == "open"
-        for wrong in (f"{OLD}x\n", "\n", ""):
+        for wrong in (f"{OLD}x\n", "\n", "", b"\xff\n"):
             record, states = check("user1", "--password-stdin", stdin=wrong)
             assert (states["password"], record["code"]) == ("closed", "E005001")
 
@@ -223,6 +227,12 @@ class TestSettings:
         assert (first["name"], first["code"]) == answer
         assert record["code"] == answer[1]
 
+    def test_largest_threshold(self, sqlite_server: Server, invoke: Invoke) -> None:
+        """It is more days than Python's times have."""
+        sqlite_server.edit("sso.conf", "password", about_to_expire_threshold="4294967295")
+        for command in ("check-login", "reset-user-password", "password-status"):
+            assert invoke("sso", command, sqlite_server.path, "user1").exit_code == 0
+
     @pytest.mark.parametrize(
         ("stored", "problem"),
         [
@@ -310,6 +320,12 @@ class TestOutput:
         done = invoke(*command, input=f"{OLD}\n")
 
         assert done.stdout.splitlines()[-1] == "The server lets `user1` in."
+
+    def test_control_characters_are_escaped(self) -> None:
+        """A remedy holds the name of the database."""
+        gate = Gate("must-change", State.CLOSED, "reason", remedy="ALTER DATABASE \x1b[31m")
+
+        assert "  ALTER DATABASE \\x1b[31m\n" in Verdict("user1", [gate]).as_text()
 
     @pytest.mark.parametrize("address", ["", "localhost", "10.0.0.1/8", "10.0.0.256"])
     def test_other_addresses_are_usage_errors(

@@ -6,9 +6,11 @@ from dataclasses import dataclass
 from itertools import chain
 
 from zato_sso_reset.domain.gates import Gate, State
-from zato_sso_reset.text import quoted
+from zato_sso_reset.text import printable, quoted
 
 KEYS = ("name", "state", "reason", "code", "remedy")
+
+LONGEST = 2000  # characters of an escaped line
 
 
 @dataclass(frozen=True)
@@ -39,7 +41,8 @@ class Verdict:
 
     def as_text(self) -> str:
         """Return a line for each gate, remedies below those that are closed, and the verdict."""
-        return "\n".join(chain(*map(self._lines, self.gates), [self._sentence()])) + "\n"
+        lines = chain(*map(self._lines, self.gates), [self._sentence()])
+        return "".join(f"{printable(line, LONGEST)}\n" for line in lines)
 
     def _lines(self, gate: Gate) -> Iterator[str]:
         width = max(len(each.name) for each in self.gates)

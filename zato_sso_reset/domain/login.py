@@ -2,7 +2,7 @@
 
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from functools import lru_cache
 
 from zato_sso_reset.domain.settings import Settings
@@ -59,7 +59,7 @@ class LoginSettings:
     @property
     def expiry_threshold(self) -> int:
         """The number of days before its expiry from which a password is about to expire."""
-        return self.number("password", "about_to_expire_threshold") or 0
+        return min(self.number("password", "about_to_expire_threshold") or 0, timedelta.max.days)
 
     def is_on(self, section: str, key: str) -> bool:
         """Return whether the server takes a setting for true."""

@@ -42,7 +42,9 @@ def check_login(server: ServerConfig, database: Database, username: str, given: 
     stored = password_reader(server)(user.password)
     is_password_right = is_code_right = None
     if given.password is not None:
-        is_password_right = given.password != "" and verify(given.password, stored.hashed)
+        is_password_right = False
+        with suppress(UnicodeEncodeError):  # bytes that are not UTF-8
+            is_password_right = given.password != "" and verify(given.password, stored.hashed)
     if given.totp_code is not None and totp_key is not None:
         is_code_right = False
         with suppress(ConfigError):
