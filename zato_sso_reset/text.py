@@ -1,4 +1,4 @@
-"""Text for people: escaping, and suggestions for mistyped names."""
+"""Text for people: escaping, plurals, and suggestions for mistyped names."""
 
 from collections.abc import Mapping
 
@@ -12,6 +12,11 @@ def printable(text: str, limit: int = 200) -> str:
 def quoted(text: object, limit: int = 200) -> str:
     """Return `text` printable, between backquotes."""
     return f"`{printable(str(text), limit)}`"
+
+
+def plural(count: int, one: str, several: str) -> str:
+    """Return a number and its noun, in the singular for 1."""
+    return f"{count} {one if count == 1 else several}"
 
 
 def did_you_mean(wanted: str, known: Mapping[str, str], cutoff: float = 0.6) -> str:

@@ -84,7 +84,7 @@ class TestConfirmation:
         code, stdout = terminal.run("y", *bulk_arguments(sqlite_server, "--all"))
 
         assert code == 0
-        assert "Reset the passwords of 4 user(s), 2 of them super-user(s)? [y/N]:" in terminal.seen()
+        assert "Reset the passwords of 4 users (2 super-users)? [y/N]:" in terminal.seen()
         assert set(names(stdout)) == APPROVED
         assert_valid(sqlite_server, stdout)
 
@@ -96,7 +96,7 @@ class TestConfirmation:
         code, _ = terminal.run("y", *bulk_arguments(sqlite_server, "--all", "--resume", output=OUT))
 
         assert code == 0
-        question = "Reset the passwords of 3 user(s), 0 of them super-user(s) (1 are done already)?"
+        question = "1 user was reset earlier. Reset the passwords of 3 users (0 super-users)?"
         assert question in terminal.seen()
 
     @pytest.mark.parametrize("answer", ["n", "", "N", "\x04"])
@@ -127,7 +127,7 @@ class TestConfirmation:
         done = shell('exec zato "$@"', *arguments, stdin=terminal.slave, stderr=terminal.slave)
 
         assert done.returncode == 0
-        assert "4 user(s), 0 of them super-user(s)? [y/N]:" in terminal.seen()
+        assert "4 users (0 super-users)? [y/N]:" in terminal.seen()
         assert_valid(sqlite_server, done.stdout)
 
 
@@ -177,7 +177,9 @@ class TestProgress:
         arguments = bulk_arguments(sqlite_server, *options, output=OUT)
 
         assert terminal.run("", *arguments) == (0, "")
-        result = f"Done: 4 passwords reset. They are in `{OUT}`: hand them out, then remove it.\n"
+        result = (
+            f"Done: 4 passwords reset. The passwords are in `{OUT}`: hand them out, then remove the file.\n"
+        )
         result += "Also changed: users unlocked: 1.\n"
         assert terminal.seen() == f"\n{result}"
 

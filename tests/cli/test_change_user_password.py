@@ -361,7 +361,7 @@ class TestPrompt:
         sqlite_server.override("[password]\nmin_complexity = 3\nreject_list = 'letmein'\n")
         keys = "".join(f"{each}\n{each}\n" for each in ("short", "LetMeIn-9-please", CHOSEN))
         done = invoke(*CHANGE, sqlite_server.path, "user1", input=Keyboard(keys.encode()))
-        rules = "8 to 256 characters, no line of reject_list in it, a zxcvbn score of at least 3."
+        rules = "8 to 256 characters, without any line of reject_list, a zxcvbn score of at least 3."
         policy, first, second = (line for line in done.stderr.splitlines() if "polic" in line)
 
         assert done.exit_code == 0

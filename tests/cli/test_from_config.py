@@ -208,7 +208,7 @@ class TestFile:
         ("line", "code", "reason"),
         [
             ("no equals sign", 78, "line 4"),
-            ("colour=red", 78, "1 line(s)"),
+            ("colour=red", 78, "1 line that"),
             ("col\x1bour=red", 78, "does not accept"),
             ("store_log=maybe", 78, "store_log is neither"),
             ("expiry=0", 2, "'--expiry'"),

@@ -168,7 +168,7 @@ class TestManyUsers:
         assert (done.exit_code, unwarned(done.stderr)) == (
             0,
             (
-                "Warning: 3 user(s) no longer exist or are no longer approved. They were left out.\n"
+                "Warning: 3 users were left out, because they no longer exist or are no longer approved.\n"
                 "Done: 21 passwords reset.\n"
             ),
         )
@@ -201,7 +201,7 @@ class TestDryRun:
 
         assert (done.exit_code, done.stdout) == (0, "")
         assert unwarned(done.stderr) == (
-            "Would reset the passwords of 4 user(s), 0 of them super-user(s). Nothing was changed.\n"
+            "Would reset the passwords of 4 users (0 super-users). Nothing was changed.\n"
         )
         assert all_rows(sqlite_server.database) == before
         assert not OUT.exists()
@@ -215,7 +215,7 @@ class TestDryRun:
         done = bulk_reset("--all", "--resume", "--dry-run", output=OUT)
 
         assert (done.exit_code, done.stdout) == (0, "")
-        assert "Would reset the passwords of 3 user(s)" in unwarned(done.stderr)
+        assert "Would reset the passwords of 3 users" in unwarned(done.stderr)
         assert OUT.read_text() == before
 
     def test_failing_change_is_the_only_line(self, sqlite_server: Server, bulk_reset: Invoke) -> None:
@@ -250,4 +250,4 @@ class TestReport:
         [log] = Path.cwd().glob("zato.*.log")
 
         assert_refused(sqlite_server, done, 22)
-        assert "ERROR 1 can't be reset: `nobody` (no such user)" in log.read_text()
+        assert "ERROR 1 user can't be reset: `nobody` (no such user)" in log.read_text()

@@ -129,7 +129,10 @@ class TestResume:
         done = resume()
 
         numbers = f"{8 - done_before} passwords reset" + (f" ({done_before} earlier)" if done_before else "")
-        assert done.stderr == f"Done: {numbers}. They are in `{OUT}`: hand them out, then remove it.\n"
+        assert (
+            done.stderr
+            == f"Done: {numbers}. The passwords are in `{OUT}`: hand them out, then remove the file.\n"
+        )
         assert_resumed(sqlite_server, done, 8 - done_before, text)
 
     def test_all_leaves_out_users_with_a_line(
@@ -148,7 +151,7 @@ class TestResume:
         OUT.write_text(first_five + void(first_five, *MANY[5:8]))
         done = resume()
 
-        assert done.stderr.startswith("Warning: The last 3 line(s) were never stored, and are replaced.\n")
+        assert done.stderr.startswith("Warning: 3 passwords at the end of the file were not committed")
         assert_resumed(sqlite_server, done, 3, first_five)
 
     def test_only_void_batch_is_replaced_and_copied(
@@ -160,7 +163,9 @@ class TestResume:
         OUT.write_bytes(lines.encode() + b"\xff")
         done = resume()
 
-        match = re.match("Warning: The last 3 .+ replaced. The lines are kept in `(.+)`.\n", done.stderr)
+        match = re.match(
+            r"Warning: 3 passwords .+ will be replaced\. The lines are kept in `(.+)`.\n", done.stderr
+        )
         assert match
         assert Path(match[1]).read_text() == f"{lines}\\xff\n"
         assert Path(match[1]).stat().st_mode & 0o777 == 0o600
@@ -174,7 +179,7 @@ class TestResume:
         OUT.write_text(first_five + void(first_five, *MANY[5:7])[:-cut])
         done = resume()
 
-        assert done.stderr.startswith("Warning: The last 1 line(s) were never stored, and are replaced.\n")
+        assert done.stderr.startswith("Warning: 1 password at the end of the file was not committed")
         assert_resumed(sqlite_server, done, 3, first_five)
 
     @pytest.mark.parametrize("rest", ["", "{", '{"usern', '{"username": "many0", "pass'])

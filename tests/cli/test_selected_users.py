@@ -146,15 +146,15 @@ class TestLookUp:
                 ["user1", "pending1", "USER1", "MixedCase", "user1", *(f"missing{n}" for n in range(12))],
                 [
                     (
-                        "15 can't be reset: `user1` (listed more than once), `pending1` (not approved, but "
-                        "before_decision), `USER1` (no such user), `missing0` (no such user)"
+                        "15 users can't be reset: `user1` (listed more than once), `pending1` (not approved, "
+                        "but before_decision), `USER1` (no such user), `missing0` (no such user)"
                     ),
                     "`missing6` (no such user) and 5 more. Correct the list, or add --skip-missing.",
                 ],
             ),
             (
                 [f"missing{n}" for n in range(10)],
-                ["10 can't be reset", "`missing9` (no such user). Correct"],
+                ["10 users can't be reset", "`missing9` (no such user). Correct"],
             ),
             *(([name], [f"`{name}` (no such user)"]) for name in LITERAL_USERNAMES),
         ],
@@ -175,7 +175,7 @@ class TestLookUp:
 
         assert done.exit_code == 0
         assert re.fullmatch(
-            r"Warning: 4 can't be reset: `user1` .+, `nobody` \(no such user\)\. They are left out; .+\n"
+            r"Warning: 4 users can't be reset: `user1` .+, `nobody` \(no such user\)\. They are left out.+\n"
             r"Done: 2 passwords reset\.\n",
             done.stderr,
         )

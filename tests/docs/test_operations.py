@@ -88,7 +88,7 @@ def test_every_block_is_run() -> None:
         "Into a password store",
         "By mail",
         "As a QR code",
-        "Whose hashes are too weak",
+        "Hashes that are too weak",
         "Ansible",
         "cron",
         "Must change on PostgreSQL",  # a test of the warning runs its statement
@@ -235,7 +235,7 @@ def test_weak_hashes(server: Server) -> None:
     server.edit("sso.conf", "hash_secret", rounds="2000")
     run("zato sso reset-user-password ~/env/qs-1/server1 user1", server)
 
-    run(block("Whose hashes are too weak"), server)
+    run(block("Hashes that are too weak"), server)
 
     weak = {record["username"] for record in map(json.loads, Path("weak.jsonl").read_text().splitlines())}
     assert weak == {"locked1", "MixedCase", "changing1", "admin1"}

@@ -5,9 +5,9 @@ import pytest
 from zato_sso_reset.domain.access import NO_CHANGES, Access, AccessChanges, describe
 
 WARNINGS = [
-    "2 open session(s) stay open. Use --revoke-access to end them.",
-    "3 password-reset link(s) still work. Use --revoke-access to invalidate them.",
-    "4 linked account(s) can log in without this password.",
+    "2 sessions stay open. Use --revoke-access to end all sessions.",
+    "3 password-reset links still work. Use --revoke-access to invalidate all links.",
+    "4 linked accounts can log in without this password.",
 ]
 
 

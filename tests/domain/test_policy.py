@@ -65,7 +65,7 @@ class TestFromSettings:
     ("policy", "text"),
     [
         (PasswordPolicy(8, 256), "8 to 256 characters"),
-        (PasswordPolicy(8, 9, 0, ("a",)), "8 to 9 characters, no line of reject_list in it"),
+        (PasswordPolicy(8, 9, 0, ("a",)), "8 to 9 characters, without any line of reject_list"),
         (PasswordPolicy(8, 9, 4), "8 to 9 characters, a zxcvbn score of at least 4"),
     ],
 )

@@ -157,7 +157,7 @@ class TestCommit:
         else:
             proxied.end_connections()
         again = reset_all(invoke, proxied.server, "--resume")
-        assert ("were never stored, and are replaced" in again.stderr) is not arrives
+        assert ("were not committed, and will be replaced" in again.stderr) is not arrives
         assert (OUT.read_text() == before) is arrives
         assert_done(proxied.server, again)
 
@@ -197,7 +197,7 @@ class TestDatabase:
         done = reset_listed(invoke, server, "--skip-missing") if listed else reset_all(invoke, server)
 
         assert (done.exit_code, done.stdout) == (0, "")
-        assert "Warning: 1 user(s) no longer exist" in done.stderr
+        assert "Warning: 1 user was left out" in done.stderr
         assert set(names(OUT.read_text())) == {"user1", "locked1", "changing1"}
         assert_valid(server, OUT.read_text())
 
@@ -233,7 +233,9 @@ class TestKilled:
         assert (code, stdout, len(lines)) == (-9, "", 4)
         assert_valid(server, "".join(lines[:2]))
         done = reset_all(invoke, server, "--resume")
-        assert done.stderr.startswith("Warning: The last 2 line(s) were never stored, and are replaced.\n")
+        assert done.stderr.startswith(
+            "Warning: 2 passwords at the end of the file were not committed, and will be replaced.\n"
+        )
         assert OUT.read_text().startswith("".join(lines[:2]))
         assert_done(server, done)
 
@@ -314,7 +316,8 @@ class TestClock:
 
         assert (done.returncode, done.stdout) == (0, "")
         assert unwarned(done.stderr) == (
-            "Warning: The last 2 line(s) were never stored, and are replaced.\nDone: 2 passwords reset.\n"
+            "Warning: 2 passwords at the end of the file were not committed, and will be replaced.\n"
+            "Done: 2 passwords reset.\n"
         )
         text = OUT.read_text()
         assert text.startswith("".join(lines[:2]))

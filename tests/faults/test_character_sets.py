@@ -70,7 +70,7 @@ class TestCharacterSets:
         done = invoke(*bulk_arguments(narrow_server, *arguments, "--skip-missing"))
 
         check_refusal(refused, 22)
-        assert f"1 can't be reset: `{SMILEY}` (no such user)" in refused.stderr
+        assert f"1 user can't be reset: `{SMILEY}` (no such user)" in refused.stderr
         assert done.exit_code == 0, done.stderr
         assert names(done.stdout) == ["user1", GERMAN]
         assert_valid(narrow_server, done.stdout)

@@ -332,7 +332,7 @@ class TestManyUsers:
         again = reset_all(invoke, server, APPEND, "--resume")
 
         assert unwarned(again.stderr) == (
-            "Warning: The last 2 user(s) are delivered again: what may have been delivered was not stored.\n"
+            "Warning: 2 passwords that the program may have were not committed, and will be replaced.\n"
             "Done: 2 passwords reset.\n"
         )
         assert_resumed(server, again)

@@ -124,7 +124,7 @@ class TestNames:
 
         check_refusal(odd, 22)
         assert (one.exit_code, done.exit_code) == (0, 0)
-        assert "1 can't be reset: `\N{REPLACEMENT CHARACTER}" in done.stderr
+        assert "1 user can't be reset: `\N{REPLACEMENT CHARACTER}" in done.stderr
         assert "(the username is not a valid text)" in done.stderr
         assert sqlite_server.database.run(query) == before
         sqlite_server.database.run("DELETE FROM zato_sso_user WHERE id = 6")

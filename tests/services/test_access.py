@@ -36,7 +36,7 @@ NO_CHANGE = "users unlocked: 0, TOTP turned off: 0, sessions removed: 0, passwor
 
 REVOKED = "sessions removed: 7, password-reset links invalidated: 6"
 
-LINKED = "2 linked account(s) can log in without this password."
+LINKED = "2 linked accounts can log in without this password."
 
 
 def assert_valid_line(server: Server, done: Result) -> None:
@@ -236,7 +236,7 @@ class TestZato30:
         assert plain.exit_code == 0
         assert warned(plain.stderr) == [
             "The user is locked and can't log in. Use --unlock to unlock the account.",
-            "1 open session(s) stay open. Use --revoke-access to end them.",
+            "1 session stays open. Use --revoke-access to end all sessions.",
         ]
         assert differences(before, rows(server.database)) == user(1, PASSWORD)
 

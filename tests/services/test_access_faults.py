@@ -174,10 +174,10 @@ def test_unreadable_table_is_skipped_unless_an_option_needs_it(
         revoke = reset("--revoke-access")
 
     warnings = {
-        "zato_sso_session": "1 open session(s) stay open. Use --revoke-access to end them.",
-        "zato_sso_password_reset": "2 password-reset link(s) still work. "
-        "Use --revoke-access to invalidate them.",
-        "zato_sso_linked_auth": "2 linked account(s) can log in without this password.",
+        "zato_sso_session": "1 session stays open. Use --revoke-access to end all sessions.",
+        "zato_sso_password_reset": "2 password-reset links still work. "
+        "Use --revoke-access to invalidate all links.",
+        "zato_sso_linked_auth": "2 linked accounts can log in without this password.",
     }
     assert done.exit_code == 0
     assert warned(done.stderr) == [warnings[each] for each in warnings if each != table]

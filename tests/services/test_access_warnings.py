@@ -23,26 +23,28 @@ from tests.support.access import (
 )
 from tests.support.databases import run
 from tests.support.servers import Server, insert_users
+from zato_sso_reset.text import plural
 
 LOCKED = "The user is locked and can't log in. Use --unlock to unlock the account."
-TOTP_ON = "TOTP is on: the password alone does not log in. Use --disable-totp to turn it off."
-SESSIONS = "{} open session(s) stay open. Use --revoke-access to end them."
-LINKS = "{} password-reset link(s) still work. Use --revoke-access to invalidate them."
-LINKED = "{} linked account(s) can log in without this password."
-EXPIRES = "{} day(s) are within the server's about_to_expire_threshold of 30: it "
+TOTP_ON = "TOTP is on: the password alone is not enough to log in. Use --disable-totp to turn it off."
+SESSION = "1 session stays open. Use --revoke-access to end all sessions."
+SESSIONS = SESSION.replace("1 session stays", "2 sessions stay")
+LINKS = "2 password-reset links still work. Use --revoke-access to invalidate all links."
+LINKED = "1 linked account can log in without this password."
+EXPIRES = "The password expires in {}, and about_to_expire_threshold is 30: the server "
 WARNS = "warns at each login. Use a longer --expiry."
 REFUSES = "refuses the login. Use a longer --expiry."
 
 
-NO_APP = "[apps] login_allowed does not have the application `CRM`. "
-NO_APP += "Add it to sso.conf, and restart the server."
-NOT_LISTED = "[login] reject_if_not_listed is on, and [user_address_list] does not have the user. "
-NOT_LISTED += "Turn it off in sso.conf, and restart the server."
+NO_APP = "The application `CRM` is not in [apps] login_allowed. "
+NO_APP += "Add it to [apps] login_allowed in sso.conf, and restart the server."
+NOT_LISTED = "[login] reject_if_not_listed is on, and the user is not in [user_address_list]. "
+NOT_LISTED += "Turn reject_if_not_listed off in sso.conf, and restart the server."
 NOT_CONFIRMED = "The sign-up is not confirmed, but `before_confirmation`. "
 NOT_CONFIRMED += "Confirm it with the user's sign-up token, through Zato's API."
 MUST_CHANGE = "The user must send a new password with the login. "
-MUST_CHANGE += "Use --must-change false if it may stay."
-BROKEN = "The user must change the password, and the server would store the new one unreadably. "
+MUST_CHANGE += "Use --must-change false to let the user keep the password."
+BROKEN = "The user must change the password, and the server would store an unusable one. "
 BROKEN += "Run this in the database first: ALTER DATABASE \"{}\" SET bytea_output='escape'"
 
 
@@ -78,9 +80,9 @@ def link_account(connection: Any) -> None:
     [
         (lock, LOCKED, "--unlock"),
         (turn_totp_on, TOTP_ON, "--disable-totp"),
-        (open_two_sessions, SESSIONS.format(2), "--revoke-access"),
-        (send_two_links, LINKS.format(2), "--revoke-access"),
-        (link_account, LINKED.format(1), None),
+        (open_two_sessions, SESSIONS, "--revoke-access"),
+        (send_two_links, LINKS, "--revoke-access"),
+        (link_account, LINKED, None),
     ],
 )
 def test_warning_names_the_option_that_prevents_it(
@@ -114,10 +116,10 @@ def test_warnings_are_in_the_order_of_a_login(server: Server, reset: Invoke) -> 
     expected = [
         TOTP_ON,
         LOCKED,
-        EXPIRES.format(2) + WARNS,
-        SESSIONS.format(1),
-        LINKS.format(2),
-        LINKED.format(2),
+        EXPIRES.format("2 days") + WARNS,
+        SESSION,
+        LINKS,
+        LINKED.replace("account", "accounts").replace("1", "2"),
     ]
     before = rows(server.database)
 
@@ -160,7 +162,7 @@ def test_expiry_within_the_threshold_is_warned_of(
     done = reset(*(["--expiry", expiry] if expiry else []))
 
     assert done.exit_code == 0
-    days = expiry or settings["expiry"]
+    days = plural(int(expiry or settings["expiry"] or 0), "day", "days")
     assert warned(done.stderr) == ([EXPIRES.format(days) + warning] if warning else [])
 
 
@@ -233,6 +235,6 @@ def test_many_users_are_warned_of_by_count(server: Server, bulk_reset: Invoke) -
     dry, done = bulk_reset(*options, "--dry-run"), bulk_reset(*options)
 
     counts = "1 user is still locked (--unlock), 2 have TOTP on (--disable-totp), 3 have not confirmed the"
-    expected = [f"Warning: {counts} sign-up.", f"Warning: {EXPIRES.format(5)}{WARNS}"]
+    expected = [f"Warning: {counts} sign-up.", f"Warning: {EXPIRES.format('5 days')}{WARNS}"]
     assert dry.stderr.splitlines()[1:] == expected
     assert done.stderr.splitlines()[1:] == expected

@@ -62,14 +62,17 @@ def test_every_approved_user_has_one_line_across_pages_and_batches(
     dry = bulk_reset("--all", "--exclude", "many3", "--dry-run")
     done = bulk_reset("--all", "--exclude", "many3", output=OUT)
 
-    users = "18 user(s), 14 of them super-user(s)"
+    users = "18 users (14 super-users)"
     closed = "1 user is still locked (--unlock), 1 must change the password (--must-change false)."
     assert dry.stderr.startswith(
         f"Would reset the passwords of {users}. Nothing was changed.\nWarning: {closed}\n"
     )
     assert done.exit_code == 0
     reset, warning, *_ = done.stderr.splitlines()
-    assert reset == f"Done: 18 passwords reset. They are in `{OUT}`: hand them out, then remove it."
+    assert (
+        reset
+        == f"Done: 18 passwords reset. The passwords are in `{OUT}`: hand them out, then remove the file."
+    )
     assert warning == f"Warning: {closed}"
     assert len(records(OUT.read_text())) == 18
     assert_valid(server, OUT.read_text())
@@ -103,7 +106,9 @@ def test_names_are_exact(server: Server, bulk_reset: Invoke) -> None:
     done = bulk_reset("--users-from", listed("user1", *wrong), output=OUT)
 
     assert (done.exit_code, done.stdout) == (22, "")
-    assert done.stderr.startswith("Error: 6 can't be reset: `USER1` (no such user), `user1 ` (no such user)")
+    assert done.stderr.startswith(
+        "Error: 6 users can't be reset: `USER1` (no such user), `user1 ` (no such user)"
+    )
     assert not OUT.exists()
     assert_all_old(server)
     done = bulk_reset("--users-from", listed("user1", *wrong), "--skip-missing")

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from tests.support.fakes import FakeDatabase, count_gates, fake_user, use_fake_users
 from zato_sso_reset.services.selection import SHOWN, Selection, select_listed
+from zato_sso_reset.text import plural
 
 any_names = st.lists(st.text(min_size=1) | st.sampled_from(["user1", "USER1", "\0", "a\0b", "\n", "\xff"]))
 
@@ -31,7 +32,7 @@ def test_problems_are_described_in_one_short_line(names: list[str]) -> None:
     """However many there are and whatever their names, the message is safe to print."""
     text = Selection(count_gates(), problems=[(name, "no such user") for name in names]).describe_problems()
 
-    assert text.startswith(f"{len(names)} can't be reset: ")
+    assert text.startswith(f"{plural(len(names), 'user', 'users')} can't be reset: ")
     assert text.isprintable()
     assert len(text) < SHOWN * 110 + 60
     assert text.count("(no such user)") >= min(len(names), SHOWN)

@@ -17,7 +17,7 @@ import click
 from zato_sso_reset.cli.options import username_type
 from zato_sso_reset.domain.users import STATES, UNREADABLE, iso_utc
 from zato_sso_reset.services.status import PasswordStatus
-from zato_sso_reset.text import printable, quoted
+from zato_sso_reset.text import plural, printable, quoted
 
 logger = getLogger(__name__)
 
@@ -65,7 +65,7 @@ def counted(pages: Iterable[list[PasswordStatus]], counts: Counter[str]) -> Iter
 def summary(counts: Counter[str]) -> str:
     """Return the numbers of `counted` as a sentence."""
     states = ", ".join(f"{counts[state]} {state}" for state in STATES if counts[state] and state != "no-totp")
-    users = f"{counts['']} user{'' if counts[''] == 1 else 's'}"
+    users = plural(counts[""], "user", "users")
     return f"{users}: {states}." if states else f"{users}."
 
 

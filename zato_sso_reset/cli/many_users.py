@@ -31,7 +31,7 @@ from zato_sso_reset.server.config import ServerConfig
 from zato_sso_reset.services.commit import rolled_back_on_error
 from zato_sso_reset.services.passwords import utc_now
 from zato_sso_reset.signals import deferred_signals
-from zato_sso_reset.text import quoted
+from zato_sso_reset.text import plural, quoted
 
 if TYPE_CHECKING:
     from zato_sso_reset.database.engine import Database
@@ -69,7 +69,8 @@ def reset_passwords(request: BulkRequest, trail: Trail) -> None:
             )
         with rolled_back_on_error():
             selection = _select(request, server, database, delivered.usernames)
-        users = f"{selection.total} user(s), {selection.super_users} of them super-user(s)"
+        super_users = plural(selection.super_users, "super-user", "super-users")
+        users = f"{plural(selection.total, 'user', 'users')} ({super_users})"
         if request.dry_run:
             options = {"deliver": lambda _: None, "stop": lambda: False, **request.reset_options}
             list(reset_user_passwords(server, database, islice(selection.usernames(), 1), **options))
@@ -79,8 +80,9 @@ def reset_passwords(request: BulkRequest, trail: Trail) -> None:
             _warn(selection)
             return
         if selection.total and not request.yes:
-            earlier = f" ({len(delivered.usernames)} are done already)" if delivered.usernames else ""
-            _confirm(f"Reset the passwords of {users}{earlier}?")
+            earlier = plural(len(delivered.usernames), "user was", "users were")
+            before = f"{earlier} reset earlier. " if delivered.usernames else ""
+            _confirm(f"{before}Reset the passwords of {users}?")
         delivery: Delivery
         if stdout:
             delivery = stdout
@@ -122,13 +124,10 @@ def _select(
 def _cut_void_lines(file: JsonLinesFile, delivered: "Delivered") -> None:
     """Cut off lines that were not stored; copy them if nothing shows that the file is this server's."""
     if delivered.void:
-        message = "The last %s line(s) were never stored, and are replaced.%s"
-        if delivered.is_record:
-            message = (
-                "The last %s user(s) are delivered again: what may have been delivered was not stored.%s"
-            )
+        where = "that the program may have" if delivered.is_record else "at the end of the file"
+        void = plural(delivered.void, f"password {where} was", f"passwords {where} were")
         copied = "" if delivered.usernames else f" The lines are kept in {quoted(file.copy())}."
-        logger.warning(message, delivered.void, copied)
+        logger.warning("%s not committed, and will be replaced.%s", void, copied)
     file.cut(delivered.end)
 
 
@@ -221,16 +220,15 @@ def _confirm(question: str) -> None:
 
 def _report(request: BulkRequest, tally: Tally, *, earlier: int) -> None:
     if tally.missing:
-        message = "%s user(s) no longer exist or are no longer approved. They were left out."
-        logger.warning(message, tally.missing)
+        users = plural(tally.missing, "user was", "users were")
+        logger.warning("%s left out, because they no longer exist or are no longer approved.", users)
     file = quoted(request.output_file)
-    where = f" They are in {file}: hand them out, then remove it."
+    where = f" The passwords are in {file}: hand them out, then remove the file."
     if request.deliver_to:
-        where = f" {file} records them, without the passwords."
+        where = f" The record without passwords is in {file}."
     before = f" ({earlier} earlier)" if earlier else ""
-    noun = "password" if tally.reset == 1 else "passwords"
     end = "" if request.to_stdout else where
-    logger.log(NOTICE, "Done: %s %s reset%s.%s", tally.reset, noun, before, end)
+    logger.log(NOTICE, "Done: %s reset%s.%s", plural(tally.reset, "password", "passwords"), before, end)
     if changed := describe(tally.changed):
         logger.log(NOTICE, "Also changed: %s.", changed)
 

@@ -3,6 +3,8 @@
 from collections.abc import Mapping
 from dataclasses import dataclass
 
+from zato_sso_reset.text import plural
+
 
 @dataclass(frozen=True)
 class AccessChanges:
@@ -29,12 +31,16 @@ class Access:
         """Return what still lets others in after `changes`."""
         found = []
         if self.open_sessions and not changes.revoke_access:
-            found.append(f"{self.open_sessions} open session(s) stay open. Use --revoke-access to end them.")
+            sessions = plural(self.open_sessions, "session stays", "sessions stay")
+            found.append(f"{sessions} open. Use --revoke-access to end all sessions.")
         if self.pending_links and not changes.revoke_access:
-            links = f"{self.pending_links} password-reset link(s) still work."
-            found.append(f"{links} Use --revoke-access to invalidate them.")
+            links = plural(
+                self.pending_links, "password-reset link still works", "password-reset links still work"
+            )
+            found.append(f"{links}. Use --revoke-access to invalidate all links.")
         if self.linked_accounts:
-            found.append(f"{self.linked_accounts} linked account(s) can log in without this password.")
+            accounts = plural(self.linked_accounts, "linked account", "linked accounts")
+            found.append(f"{accounts} can log in without this password.")
         return found
 
 

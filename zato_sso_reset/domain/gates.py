@@ -11,7 +11,7 @@ from enum import Enum
 from zato_sso_reset.domain.login import HIDDEN, Account, Client, LoginSettings
 from zato_sso_reset.domain.policy import STOCK_MIN_COMPLEXITY
 from zato_sso_reset.domain.users import APPROVED
-from zato_sso_reset.text import quoted
+from zato_sso_reset.text import plural, quoted
 
 FINAL = "final"  # the sign_up_status of a confirmed sign-up
 
@@ -94,7 +94,7 @@ class Login:
             return _closed(name, "The TOTP code is wrong.", HIDDEN, remedy)
         return _closed(
             name,
-            "TOTP is on: the password alone does not log in.",
+            "TOTP is on: the password alone is not enough to log in.",
             self.settings.code("login", "inform_if_totp_missing", "E005008"),
             "Send a TOTP code, or turn TOTP off with `reset-user-password --disable-totp`.",
             "Use --disable-totp to turn it off.",
@@ -110,9 +110,9 @@ class Login:
     def _listed_app(self, name: str, key: str, code: str) -> Gate:
         app = quoted(self.client.app)
         if self.client.app in (self.settings.names("apps", key) or []):
-            return _open(name, f"[apps] {key} has the application {app}.")
-        reason = f"[apps] {key} does not have the application {app}."
-        return _closed(name, reason, code, "Add it to sso.conf, and restart the server.")
+            return _open(name, f"The application {app} is in [apps] {key}.")
+        reason = f"The application {app} is not in [apps] {key}."
+        return _closed(name, reason, code, f"Add it to [apps] {key} in sso.conf, and restart the server.")
 
     def _address(self) -> Gate:
         name, section = "address", "user_address_list"
@@ -120,12 +120,13 @@ class Login:
         if listed is None:
             if not self.settings.is_on("login", "reject_if_not_listed"):
                 return _open(name, "Addresses are not restricted.")
-            reason = f"[login] reject_if_not_listed is on, and [{section}] does not have the user."
-            return _closed(name, reason, HIDDEN, "Turn it off in sso.conf, and restart the server.")
+            reason = f"[login] reject_if_not_listed is on, and the user is not in [{section}]."
+            remedy = "Turn reject_if_not_listed off in sso.conf, and restart the server."
+            return _closed(name, reason, HIDDEN, remedy)
         remedy = f"Remove the user from [{section}] in sso.conf, and restart the server."
         if set(listed) <= {"", "*"}:
             return _closed(name, f"[{section}] lists the user without an address.", HIDDEN, remedy)
-        reason = f"[{section}] lists the user with an address, with which a stock Zato 3.3 does not start."
+        reason = f"[{section}] lists the user with an address: a stock Zato 3.3 does not start with that."
         return _closed(name, reason, None, remedy)
 
     def _lock(self) -> Gate:
@@ -166,14 +167,14 @@ class Login:
         allowed = self.settings.names("apps", "login_metadata_allowed") or []
         # Zato searches a single name, which is not a list, as a text.
         if self.client.app in (allowed[0] if len(allowed) == 1 else allowed):
-            return _open(name, f"The application {app} may send the user's address and browser.")
+            return _open(name, f"The application {app} is allowed to send the user's address and browser.")
         if self.client.sends_metadata is False:
             return _open(name, f"The application {app} does not send the user's address or browser.")
         remedy = "Add it to [apps] login_metadata_allowed in sso.conf, and restart the server."
         if self.client.sends_metadata is None:
-            reason = f"The application {app} may not send the user's address or browser."
+            reason = f"The application {app} is not allowed to send the user's address or browser."
             return Gate(name, State.UNKNOWN, reason, remedy=remedy)
-        reason = f"The application {app} sends the user's address, which it may not."
+        reason = f"The application {app} sends the user's address, but is not allowed to."
         return _closed(name, reason, "E006001", remedy)
 
     def _about_to_expire(self) -> Gate:
@@ -182,22 +183,23 @@ class Login:
         if expires_at is None or expires_at - self.now > timedelta(days=threshold):
             return _open(name, "The password is not about to expire.")
         days = max((expires_at - self.now).days, 0)
-        soon = f"{days} day(s) are within the server's about_to_expire_threshold of {threshold}"
+        soon = f"The password expires in {plural(days, 'day', 'days')}"
+        soon += f", and about_to_expire_threshold is {threshold}"
         option, remedy = "Use a longer --expiry.", "Reset the password."
         if self.settings.is_on("password", "inform_if_about_to_expire"):
-            reason = f"{soon}: it warns at each login."
+            reason = f"{soon}: the server warns at each login."
             return Gate(name, State.OPEN, reason, "W003005", remedy, option)
-        return _closed(name, f"{soon}: it refuses the login.", "E003006", remedy, option)
+        return _closed(name, f"{soon}: the server refuses the login.", "E003006", remedy, option)
 
     def _must_change(self) -> Gate:
         name, code = "must-change", self._must_change_code()
         if not self.account.must_change or code is None:
-            return _open(name, "The user need not change the password.")
+            return _open(name, "The user does not have to change the password.")
         reason = "The user must send a new password with the login."
         remedy = "Send `new_password`, or use `reset-user-password --must-change false`."
-        option = "Use --must-change false if it may stay."
+        option = "Use --must-change false to let the user keep the password."
         if self.account.mending:
-            reason = "The user must change the password, and the server would store the new one unreadably."
+            reason = "The user must change the password, and the server would store an unusable one."
             remedy = option = f"Run this in the database first: {self.account.mending}"
         return _closed(name, reason, code, remedy, option)
 

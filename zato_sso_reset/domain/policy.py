@@ -36,7 +36,7 @@ class PasswordPolicy:
     def __str__(self) -> str:
         rules = [f"{self.min_length} to {self.max_length} characters"]
         if self.reject_list:
-            rules.append("no line of reject_list in it")
+            rules.append("without any line of reject_list")
         if self.min_complexity:
             rules.append(f"a zxcvbn score of at least {self.min_complexity}")
         return ", ".join(rules)

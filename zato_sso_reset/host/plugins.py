@@ -15,7 +15,7 @@ from zato_sso_reset.text import printable
     cls=CommandWithExamples,
     examples={
         "List the commands, each with its distribution": "{}",
-        "For a script": "{} -o json",
+        "List them for a script": "{} -o json",
     },
 )
 @click.option(

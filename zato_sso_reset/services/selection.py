@@ -16,7 +16,7 @@ from zato_sso_reset.domain.warnings import ClosedGates, Reset
 from zato_sso_reset.errors import UserNotFoundError
 from zato_sso_reset.server.config import ServerConfig
 from zato_sso_reset.services.passwords import utc_now
-from zato_sso_reset.text import printable, quoted
+from zato_sso_reset.text import plural, printable, quoted
 
 PAGE = 500  # users to look up at a time; SQLite before 3.32 accepts at most 999 parameters
 SHOWN = 10  # users that an error names
@@ -50,7 +50,8 @@ class Selection:
         """Return the number of problems, and the first of them."""
         shown = [f"{quoted(name, 80)} ({problem})" for name, problem in self.problems[:SHOWN]]
         more = f" and {len(self.problems) - SHOWN} more" if len(self.problems) > SHOWN else ""
-        return f"{len(self.problems)} can't be reset: {', '.join(shown)}{more}"
+        users = plural(len(self.problems), "user", "users")
+        return f"{users} can't be reset: {', '.join(shown)}{more}"
 
 
 def closed_gates(

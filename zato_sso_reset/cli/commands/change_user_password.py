@@ -126,7 +126,7 @@ def _from_stdin() -> str:
     """Return stdin without its line end; a key1 on the first line has already been read."""
     data = b""
     if sys.stdin and sys.stdin.isatty():
-        print_line("Waiting for the password on stdin, which shows it. End it with Enter and Ctrl-D.")
+        print_line("Waiting for the password on stdin; typing shows it. End it with Enter and Ctrl-D.")
     with suppress(OSError):  # stdin may not be readable
         data = sys.stdin.buffer.read(MAX_INPUT + 1) if sys.stdin else b""
     if len(data) > MAX_INPUT:

@@ -26,7 +26,7 @@ def _address(text: str) -> str:
     cls=Command,
     exit_codes=(REFUSED, 23, 73, 74, 75, 77, 78),
     examples={
-        "Look for what keeps a user out": "{} ~/env/qs-1/server1 user1",
+        "Find out what keeps a user out": "{} ~/env/qs-1/server1 user1",
         "Check a login to a certain application": "{} ~/env/qs-1/server1 user1 --app CRM",
         "Get the verdict for a program": "{} ~/env/qs-1/server1 user1 -o json",
     },
@@ -39,7 +39,9 @@ def _address(text: str) -> str:
     shell_complete=complete_app,
     help="The application to log in to. [default: the server's [apps] default]",
 )
-@click.option("--address", type=_address, metavar="IP", help="The user's address, which the client sends.")
+@click.option(
+    "--address", type=_address, metavar="IP", help="The address of the user, if the client sends it."
+)
 @click.option("--password-stdin", is_flag=True, help="Check the password on the next line of stdin.")
 @click.option("--totp-code-stdin", is_flag=True, help="Check the TOTP code on the next line of stdin.")
 @options.output_option("text", "json")
@@ -57,11 +59,11 @@ def check_login(
     store_log: bool,
     verbose: bool,  # noqa: ARG001 the base class reads it
 ) -> None:
-    """Check whether the server would let a user log in, and why not.
+    """Check whether the server would let a user log in, and if not, why.
 
     PATH is the directory of a Zato server, which may be running or not. Each gate of a login is shown as
-    open, closed or unknown, in the order in which a server looks at them; the first closed one is the
-    answer that the client gets. Nothing is changed, and nobody is logged in.
+    open, closed or unknown, in the order in which a server checks them; the first closed one determines the
+    answer to the client. Nothing is changed, and nobody is logged in.
     """
     from zato_sso_reset.cli.delivery import Stdout
 

@@ -9,7 +9,7 @@ from zato_sso_reset.cli.commands.change_user_password import change_user_passwor
 from zato_sso_reset.cli.commands.reset_user_password import reset_user_password
 from zato_sso_reset.errors import ConfigError
 from zato_sso_reset.host.stock import hand_over
-from zato_sso_reset.text import quoted
+from zato_sso_reset.text import plural, quoted
 
 _COMMANDS = {"sso_change_user_password": change_user_password, "sso_reset_user_password": reset_user_password}
 """Our commands, by their names in stored files."""
@@ -68,6 +68,7 @@ def _argv(stored: click.Command, arguments: dict[str, str], file: Path) -> list[
             raise ConfigError(f"{quoted(file)}: {param.name} is neither True nor False.", "Correct it.")
     if arguments:
         # Their names are not shown: in another kind of file, they may be secrets.
-        message = f"{quoted(file)} has {len(arguments)} line(s) that `{stored.name}` does not accept."
+        lines = plural(len(arguments), "line", "lines")
+        message = f"{quoted(file)} has {lines} that `{stored.name}` does not accept."
         raise ConfigError(message, "Remove them.")
     return [*argv, "--", *positional]

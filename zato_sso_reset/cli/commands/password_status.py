@@ -39,7 +39,7 @@ def _complete_states(_ctx: click.Context, _param: click.Parameter, incomplete: s
     examples={
         "List all users": "{} ~/env/qs-1/server1",
         "Show one user": "{} ~/env/qs-1/server1 user1",
-        "List whose password expires within a month, for a spreadsheet": (
+        "List the passwords that expire within a month, for a spreadsheet": (
             "{} ~/env/qs-1/server1 --within 30 -o csv"
         ),
         "List the names of locked users": "{} ~/env/qs-1/server1 --state locked -o names",
@@ -51,7 +51,7 @@ def _complete_states(_ctx: click.Context, _param: click.Parameter, incomplete: s
     "--within",
     type=options.days_or_0,
     metavar="DAYS",
-    help="Show only passwords that are expired, or expire within so many days. [default: all]",
+    help="Show only passwords that are expired, or expire within this many days. [default: all]",
 )
 @click.option(
     "--state",

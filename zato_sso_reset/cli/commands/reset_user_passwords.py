@@ -53,7 +53,9 @@ if TYPE_CHECKING:
 @options.unlock_option
 @options.disable_totp_option
 @options.revoke_access_option
-@click.option("-n", "--dry-run", is_flag=True, help="Look up all users, try the first one, change nothing.")
+@click.option(
+    "-n", "--dry-run", is_flag=True, help="Look up all users and try the first one, but change nothing."
+)
 @click.option("--yes", is_flag=True, help="Do not ask for confirmation.")
 @click.option("--resume", is_flag=True, help="Continue --output-file after an interrupted run.")
 @click.option(
@@ -74,10 +76,10 @@ if TYPE_CHECKING:
 def reset_user_passwords(trail: "Trail", /, **given: Any) -> None:
     """Reset many users' passwords to generated ones.
 
-    PATH is the directory of a Zato server, which may be running or not. Each user gets a line with
-    username, password, password_expiry and must_change, as from reset-user-password. The passwords of each
-    batch are written out before they are stored. With --deliver-to, COMMAND gets the lines, a batch at a
-    time, and those of --output-file have no password.
+    PATH is the directory of a Zato server, which may be running or not. The output has a line
+    for each user, with username, password, password_expiry and must_change. The passwords of each batch are
+    written out before they are stored. With --deliver-to, COMMAND reads these lines, one batch at a time, and
+    the lines in --output-file have no passwords.
     """
     from zato_sso_reset.cli.bulk_request import BulkRequest
     from zato_sso_reset.cli.many_users import reset_passwords
