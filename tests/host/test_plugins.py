@@ -354,6 +354,14 @@ class TestBrokenPlugin:
         assert complete("zato ") == sorted(names)
         assert {"bad", "quickstart", "reset-user-password"} <= set(complete("zato sso "))
 
+    def test_short_help_that_fails_harms_no_other(self, plugins: Plugins, run: Run) -> None:
+        """The list marks the command."""
+        source = "import click\nclass Bad(click.Command):\n    get_short_help_str = None\nbad = Bad('bad')\n"
+        plugins.add("bad", "bad = bad_module:bad\n", bad_module=source)
+        listing = " ".join(run("--help")[1].split())
+
+        assert "bad Broken: TypeError: 'NoneType' object is not callable. (bad 1.0)" in listing
+
     @pytest.mark.parametrize("lines", ["no equals sign\n", b"\xff\xfe = os:sep\n"])
     def test_damaged_entry_points_harm_no_other(
         self,
@@ -490,6 +498,14 @@ class TestListing:
         assert records["zato hello"] == hello
         assert records["zato sso bad"]["problem"].startswith("ModuleNotFoundError: ")
         assert records["zato sso quickstart"]["problem"] is None
+
+    def test_plugin_that_prints_does_not_spoil_json(self, plugins: Plugins, run: Run) -> None:
+        """What it prints while it is loaded goes to stderr."""
+        plugins.add("marked", "marked = marked_module:marked\n", marked_module=MARKED)
+        code, stdout, stderr = run("plugins", "-o", "json")
+
+        assert (code, stderr) == (0, "imported\n")
+        assert "zato marked" in {each["command"] for each in json.loads(stdout)}
 
 
 class TestBug:

@@ -90,7 +90,10 @@ def load(name: str, found: Sequence[Plugin]) -> click.Command:
 
 def summary(name: str, found: Sequence[Plugin]) -> str:
     """Load a command, and return its short help, with its distribution if it is another one."""
-    text = load(name, found).get_short_help_str(200)
+    try:
+        text = load(name, found).get_short_help_str(200)
+    except Exception as error:  # noqa: BLE001 a plugin's own class may fail in any way
+        text = f"Broken: {type(error).__name__}: {error}."
     if any(plugin.name != OWN for plugin in found):
         text += f" ({', '.join(plugin.origin for plugin in found)})"
     return printable(text.lstrip(), 400)

@@ -1,7 +1,9 @@
 """`zato plugins`."""
 
 import json
+import sys
 from collections.abc import Iterator
+from contextlib import redirect_stdout
 
 import click
 
@@ -31,7 +33,8 @@ from zato_sso_reset.text import printable
 def plugins(ctx: click.Context, output: str) -> None:
     """List the installed commands, with their distributions and what is broken."""
     root = ctx.find_root()
-    records = list(_records(root.command, str(root.info_name)))
+    with redirect_stdout(sys.stderr):  # a plugin that prints must not spoil the list
+        records = list(_records(root.command, str(root.info_name)))
     if output == "json":
         click.echo("[\n" + ",\n".join(map(json.dumps, records)) + "\n]")
         return
