@@ -34,7 +34,7 @@ def time_limit(seconds: float) -> Iterator[None]:
 def call_in_time(function: Callable[[], _Result], seconds: float) -> _Result:
     """Return the result of `function`, or raise TimeoutError after `seconds`; for waits that no signal ends.
 
-    A function that is late goes on in its thread, which does not keep the process from ending.
+    A late function continues in a daemon thread, so the process can still end.
     """
     from concurrent.futures import Future
     from concurrent.futures import TimeoutError as FutureTimeoutError  # before Python 3.11, another class
@@ -109,9 +109,9 @@ def deferred_signals(notify: Callable[[], object] = lambda: None) -> Iterator[Se
 
 @contextmanager
 def ended_together() -> Iterator[Callable[[int], None]]:
-    """Yield a function that takes a process group, which a signal that ends this process kills first.
+    """Kill a process group before a signal ends this process; yield a function that names the group.
 
-    A signal that comes before the group is known waits for it. One that is deferred or ignored kills nothing.
+    A signal that arrives earlier takes effect when the group is named. Deferred or ignored, it kills nothing.
     """
     groups: list[int] = []
     received: list[int] = []
@@ -139,6 +139,6 @@ def ended_together() -> Iterator[Callable[[int], None]]:
 
 
 def kill_group(group: int) -> None:
-    """Kill a process group, as far as there is one and its processes may be killed."""
+    """Kill a process group; do nothing if it does not exist or may not be killed."""
     with suppress(ProcessLookupError, PermissionError):
         os.killpg(group, signal.SIGKILL)

@@ -88,7 +88,7 @@ class TestConfirmation:
         assert set(names(stdout)) == APPROVED
         assert_valid(sqlite_server, stdout)
 
-    def test_counts_what_is_done_already(
+    def test_resumed_run_counts_earlier_resets(
         self, sqlite_server: Server, terminal: Terminal, invoke: Invoke
     ) -> None:
         """A resumed run resets only the other users."""
@@ -149,7 +149,7 @@ class TestProgress:
         assert re.search(r" 100%  24/24  \d+/s  ETA 0:00\x1b\[K\n", shown)
         assert_valid(sqlite_server, OUT.read_text())
 
-    def test_moves_with_hashes(self, sqlite_server: Server, terminal: Terminal) -> None:
+    def test_progress_moves_with_hashes(self, sqlite_server: Server, terminal: Terminal) -> None:
         """A batch of four is no single step."""
         terminal.monkeypatch.setattr(progress, "INTERVAL", 0)
         code, _ = terminal.run("", *bulk_arguments(sqlite_server, "--all", "--yes", output=OUT))
@@ -171,7 +171,7 @@ class TestProgress:
         assert "Stopped. 10 of 24 users are done." in stopped
         assert_valid(sqlite_server, OUT.read_text())
 
-    def test_is_hidden_on_request(self, sqlite_server: Server, terminal: Terminal) -> None:
+    def test_no_progress_hides_the_line(self, sqlite_server: Server, terminal: Terminal) -> None:
         """The result is still reported."""
         options = ("--all", "--yes", "-q", "--unlock", "--must-change", "false")
         arguments = bulk_arguments(sqlite_server, *options, output=OUT)

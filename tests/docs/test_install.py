@@ -38,7 +38,7 @@ def test_completion_is_enabled(shell: str) -> None:
 
 
 @pytest.mark.parametrize("block", blocks(PAGE, "sh"))
-def test_installation(block: str) -> None:
+def test_blocks_of_the_installation_run(block: str) -> None:
     """The installation without a network is run by `nox -s build`, the others are not run."""
     program = block.split(maxsplit=1)[0]
     if "wheels" in block:

@@ -168,7 +168,7 @@ def gnupg(server: Server) -> Iterator[None]:
 
 
 @pytest.mark.usefixtures("gnupg")
-def test_encrypted_for_the_owner(server: Server) -> None:
+def test_owner_decrypts_the_new_password(server: Server) -> None:
     """The owner decrypts the password that the account then has."""
     require("age")
     run("age-keygen -o ~/user1.key && age-keygen -y ~/user1.key >~/user1.pub", server)
@@ -183,7 +183,7 @@ def test_encrypted_for_the_owner(server: Server) -> None:
         assert server.opens("user1", match["password"])
 
 
-def test_all_passwords_encrypted(server: Server) -> None:
+def test_all_passwords_are_encrypted_and_the_record_has_none(server: Server) -> None:
     """The decrypted lines have everybody's passwords, and the record none."""
     require("age")
     run("age-keygen -o ~/admin1.key && age-keygen -y ~/admin1.key >~/admin1.pub", server)
@@ -197,14 +197,14 @@ def test_all_passwords_encrypted(server: Server) -> None:
 
 
 @pytest.mark.usefixtures("gnupg")
-def test_into_a_password_store(server: Server) -> None:
+def test_password_store_has_the_new_password(server: Server) -> None:
     """The store has the password."""
     assert run(block("Into a password store"), server) == ""
 
     assert server.opens("user1", run("pass show zato/user1", server).rstrip("\n"))
 
 
-def test_by_mail(server: Server) -> None:
+def test_mail_has_the_new_password(server: Server) -> None:
     """A stand-in for a mail server gets the message."""
     sendmail = server.path.parents[2] / "bin" / "sendmail"
     sendmail.parent.mkdir()
@@ -220,7 +220,7 @@ def test_by_mail(server: Server) -> None:
     assert user(server)[2]
 
 
-def test_qr_code(server: Server) -> None:
+def test_qr_code_has_the_new_password(server: Server) -> None:
     """The code is that of the password that the account then has."""
     require("qrencode")
     script = block("As a QR code").replace("-t ansiutf8", "-t ansiutf8 -o code")

@@ -63,13 +63,13 @@ class TestPublicNames:
 class TestPython:
     """docs/python.md."""
 
-    def test_reset(self, home: Path) -> None:
+    def test_reset_prints_a_password(self, home: Path) -> None:
         """The first block prints a password."""
         password = run_python(home, "-c", blocks(PYTHON)[0])
 
         assert LINE.fullmatch(f"Password for user `user1` reset to `{password[:-1]}`\n")
 
-    def test_parts(self, home: Path) -> None:
+    def test_parts_print_a_password_a_number_of_days_and_a_time(self, home: Path) -> None:
         """The second block prints a password, a number of days and a time."""
         assert re.fullmatch(
             r"\S{32}\n730 days\n\d{4}-\d\d-\d\d .+\n", run_python(home, "-c", blocks(PYTHON)[1])

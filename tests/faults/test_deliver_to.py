@@ -94,7 +94,7 @@ class TestNotTaken:
     """The old password stays, and nothing that was started is left."""
 
     @pytest.mark.parametrize("program", PROGRAMS)
-    def test_program(
+    def test_program_that_fails_changes_nothing(
         self, server: Server, invoke: Invoke, monkeypatch: pytest.MonkeyPatch, program: str
     ) -> None:
         """Row 37: exit code 74 in bounded time, no lock, and no process left behind."""
@@ -112,7 +112,9 @@ class TestNotTaken:
         server.database.run("UPDATE zato_sso_user SET display_name = 'free' WHERE username = 'user1'")
         wait_for_end_of_group(wait_for_pid())
 
-    def test_result_larger_than_a_pipe(self, monkeypatch: pytest.MonkeyPatch) -> None:
+    def test_result_larger_than_a_pipe_is_read_in_full_or_refused(
+        self, monkeypatch: pytest.MonkeyPatch
+    ) -> None:
         """Row 37: the wait for a program that reads only a part is bounded; a slow one gets all of it."""
         monkeypatch.setattr(deliver_to, "PROGRAM_TIMEOUT", 0.5)
         line = "x" * 200_000
@@ -155,7 +157,7 @@ class TestNotTaken:
         assert password not in done.stderr
         assert all(password not in path.read_text() for path in Path.cwd().iterdir())
 
-    def test_program_can_not_be_started(
+    def test_program_that_cannot_be_started_changes_nothing(
         self, sqlite_server: Server, invoke: Invoke, monkeypatch: pytest.MonkeyPatch
     ) -> None:
         """Row 37: no shell on PATH."""
@@ -166,7 +168,9 @@ class TestNotTaken:
         assert "could not be started: No such file or directory. Nothing was changed." in done.stderr
         assert_old(sqlite_server, done.stdout)
 
-    def test_end_of_children_is_ignored(self, sqlite_server: Server, process: Process) -> None:
+    def test_exit_code_is_known_even_if_sigchld_is_ignored(
+        self, sqlite_server: Server, process: Process
+    ) -> None:
         """Row 37: with SIGCHLD ignored by the parent, the exit code is still known."""
         done = process(
             *(*RESET, "--deliver-to", f"{KEEP}; exit 3", sqlite_server.path, "user1"),
@@ -192,8 +196,8 @@ class TestNotTaken:
 class TestSignals:
     """Signals while the program runs, and after it."""
 
-    def test_before_the_answer(self, server: Server, start: Start, name: str) -> None:
-        """Row 37: the program is ended too, and the old password stays."""
+    def test_signal_before_the_answer_changes_nothing(self, server: Server, start: Start, name: str) -> None:
+        """Row 37: the signal ends the program too, and the old password stays."""
         running = start(server, "", "--deliver-to", f"{KEEP}; echo $$ >pid; sleep 60")
         program = wait_for_pid()
         running.process.send_signal(signal.Signals[name])
@@ -202,7 +206,7 @@ class TestSignals:
         wait_for_end(program)
         assert_old(server)
 
-    def test_after_the_answer(self, server: Server, start: Start, name: str) -> None:
+    def test_signal_after_the_answer_is_ignored(self, server: Server, start: Start, name: str) -> None:
         """Row 37: the signal is ignored, and the change is committed."""
         running = start(server, f"after-line:{name}", "--deliver-to", KEEP)
 
@@ -213,7 +217,7 @@ class TestSignals:
 class TestKilled:
     """SIGKILL, after which none of our code runs."""
 
-    def test_while_the_program_runs(self, server: Server, start: Start) -> None:
+    def test_kill_while_the_program_runs_changes_nothing(self, server: Server, start: Start) -> None:
         """Row 37: the old password stays, whatever the program does with its input."""
         running = start(server, "", "--deliver-to", "echo $$ >pid; cat >kept; sleep 0.2; mv kept late")
         program = wait_for_pid()
@@ -223,7 +227,7 @@ class TestKilled:
         wait_for_end(program)
         assert_old(server)
 
-    def test_after_the_answer(self, server: Server, start: Start) -> None:
+    def test_kill_after_the_answer_changes_nothing(self, server: Server, start: Start) -> None:
         """Row 37: what the program took is void, and the old password stays."""
         assert start(server, "after-line:SIGKILL", "--deliver-to", KEEP).finish() == (-9, "", "")
         assert printed(KEPT.read_text())
@@ -233,7 +237,9 @@ class TestKilled:
 class TestCommit:
     """The commit fails after the program has taken the password."""
 
-    def test_refused(self, proxied: Proxied, invoke: Invoke, after_line: AfterLine) -> None:
+    def test_refused_commit_voids_what_the_program_took(
+        self, proxied: Proxied, invoke: Invoke, after_line: AfterLine
+    ) -> None:
         """Row 14: the message says that what the program took is void."""
         after_line(proxied.end_connections)
         done = invoke(*RESET, "--deliver-to", KEEP, proxied.server.path, "user1")
@@ -246,7 +252,9 @@ class TestCommit:
         assert printed(KEPT.read_text())
         assert_old(proxied.server)
 
-    def test_unknown(self, proxied: Proxied, invoke: Invoke, after_line: AfterLine) -> None:
+    def test_unknown_commit_says_which_delivery_counts(
+        self, proxied: Proxied, invoke: Invoke, after_line: AfterLine
+    ) -> None:
         """Row 14: the message says which delivery counts."""
 
         def fault() -> None:
@@ -261,7 +269,7 @@ class TestCommit:
             " Run the command again: what the program of --deliver-to then takes counts.\n"
         )
 
-    def test_answer_lost(self, proxied: Proxied, invoke: Invoke, after_line: AfterLine) -> None:
+    def test_lost_answer_is_looked_up(self, proxied: Proxied, invoke: Invoke, after_line: AfterLine) -> None:
         """Row 11: the account has the password that the program took."""
         after_line(lambda: proxied.proxy.arm("lose-answer"))
         done = invoke(*RESET, "--deliver-to", KEEP, proxied.server.path, "user1")
@@ -297,7 +305,7 @@ def _two_at_a_time(monkeypatch: pytest.MonkeyPatch) -> None:
 class TestManyUsers:
     """The batch that a program did not take is not recorded."""
 
-    def test_first_batch_is_not_taken(self, server: Server, invoke: Invoke) -> None:
+    def test_refused_first_batch_leaves_no_file(self, server: Server, invoke: Invoke) -> None:
         """Row 37: no file is left, and no user was reset."""
         done = reset_all(invoke, server, f"{KEEP}; exit 3")
 
@@ -306,7 +314,7 @@ class TestManyUsers:
         assert not OUT.exists()
         assert_all_old(server)
 
-    def test_second_batch_is_not_taken(self, server: Server, invoke: Invoke) -> None:
+    def test_refused_second_batch_is_delivered_by_resume(self, server: Server, invoke: Invoke) -> None:
         """Row 37: the record has the first batch alone, and --resume delivers the second."""
         done = reset_all(invoke, server, ONCE)
 
@@ -322,7 +330,9 @@ class TestManyUsers:
         assert_resumed(server, again)
 
     @first_on("postgresql")
-    def test_killed_before_the_commit(self, server: Server, start_bulk: Start, invoke: Invoke) -> None:
+    def test_kill_before_the_commit_is_reported_by_resume(
+        self, server: Server, start_bulk: Start, invoke: Invoke
+    ) -> None:
         """Row 37: --resume delivers the second batch again, and says so."""
         running = start_bulk(server, "after-line:SIGKILL:2", "--deliver-to", APPEND)
         assert running.finish() == (-9, "", "")
@@ -338,7 +348,9 @@ class TestManyUsers:
         assert_resumed(server, again)
         assert {name for name in APPROVED if void[name] != kept()[name]} == {"MixedCase", "changing1"}
 
-    def test_killed_after_the_commit(self, sqlite_server: Server, start_bulk: Start, invoke: Invoke) -> None:
+    def test_kill_after_the_commit_needs_no_second_delivery(
+        self, sqlite_server: Server, start_bulk: Start, invoke: Invoke
+    ) -> None:
         """Row 37: the first batch is not delivered again, although a user has changed the password since."""
         start_bulk(sqlite_server, "after-commit:SIGKILL:1", "--deliver-to", APPEND).finish()
         before = kept()
@@ -349,7 +361,9 @@ class TestManyUsers:
         assert before.items() <= kept().items()
         assert fingerprints(OUT.read_text()).keys() == APPROVED
 
-    def test_refused(self, proxied: Proxied, invoke: Invoke, after_line: AfterLine) -> None:
+    def test_refused_batch_is_delivered_again(
+        self, proxied: Proxied, invoke: Invoke, after_line: AfterLine
+    ) -> None:
         """Row 14: the second batch is cut off from the record, and delivered again by --resume."""
         after_line(proxied.end_connections, 2)
         done = reset_all(invoke, proxied.server, APPEND)
@@ -360,7 +374,7 @@ class TestManyUsers:
         assert recorded(proxied.server, OUT.read_text(), kept()) == {"user1", "locked1"}
         assert_resumed(proxied.server, reset_all(invoke, proxied.server, APPEND, "--resume"))
 
-    def test_terminated_while_the_program_runs(self, sqlite_server: Server, start_bulk: Start) -> None:
+    def test_termination_waits_for_the_batch(self, sqlite_server: Server, start_bulk: Start) -> None:
         """Row 37: the batch is delivered and committed, and is the last one."""
         program = f"{APPEND}; echo $$ >pid; sleep 0.3"
         running = start_bulk(sqlite_server, "", "--deliver-to", program)
@@ -372,7 +386,9 @@ class TestManyUsers:
         assert stderr.startswith("Error: Stopped. 2 of 4 users are done.")
         assert recorded(sqlite_server, OUT.read_text(), kept()) == {"user1", "locked1"}
 
-    def test_record_of_another_server(self, sqlite_server: Server, invoke: Invoke, tmp_path: Path) -> None:
+    def test_record_of_another_server_is_refused(
+        self, sqlite_server: Server, invoke: Invoke, tmp_path: Path
+    ) -> None:
         """Its fingerprints are not found, and nothing is delivered."""
         reset_all(invoke, sqlite_server, APPEND)
         before = kept()

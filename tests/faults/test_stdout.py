@@ -62,7 +62,7 @@ def full_pipe() -> Iterator[int]:
     os.close(writer)
 
 
-def test_full(sqlite_server: Server) -> None:
+def test_full_stdout_changes_nothing(sqlite_server: Server) -> None:
     """Row 4: /dev/full; tests/services/test_access_faults.py has the test on each engine."""
     assert_undelivered(sqlite_server, reset(sqlite_server, ">/dev/full"))
 

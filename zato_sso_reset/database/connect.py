@@ -18,7 +18,7 @@ CONNECT_TIMEOUT = 5  # seconds until an address accepts a connection
 def connect_postgresql(
     dialect: Dialect, _record: ConnectionPoolEntry, args: list[Any], options: dict[str, Any]
 ) -> Any:
-    """Connect to the first server that answers; psycopg alone would wait for each address, and for names."""
+    """Connect to the first server that answers; psycopg limits each address, and no lookup."""
     try:
         return call_in_time(partial(dialect.connect, *args, **options), watchdog.TRANSACTION_TIMEOUT)
     except TimeoutError:

@@ -1,6 +1,7 @@
 """The gates of a stock server's login, in the order in which a login reaches them.
 
-They were read from a stock Zato 3.3 and tried against it. The first closed gate answers the client.
+They come from the source code of Zato 3.3 and were compared with a stock server. The first closed gate
+determines the answer to the client.
 """
 
 from collections.abc import Sequence
@@ -59,7 +60,7 @@ class Login:
     now: datetime
 
     def gates(self) -> Sequence[Gate]:
-        """Return all gates, those after the first closed one too."""
+        """Return all gates, including those after the first closed one."""
         return [
             *(self._user(), self._password(), self._totp()),
             *(self._app_allowed(), self._app_known(), self._address()),
@@ -136,7 +137,7 @@ class Login:
             "lock",
             "The user is locked and can't log in.",
             self.settings.code("login", "inform_if_locked", "E005002"),
-            "Use Zato's own `unlock-user`, or `reset-user-password --unlock`.",
+            "Use the stock `unlock-user`, or `reset-user-password --unlock`.",
             "Use --unlock to unlock the account.",
         )
 

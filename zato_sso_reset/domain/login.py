@@ -16,8 +16,8 @@ class Account:
     """The columns of a user that a login reads; `expires_at` is naive UTC, None if it is not a time.
 
     `is_totp_enabled` is None if the server's Zato version has no TOTP. `password_problem` says why no
-    password is right. `mending` is the SQL statement without which a new password that the server stores at a
-    login is lost.
+    password is right. `mending` is the SQL statement that the database needs before the server can store a
+    new password correctly, empty if it needs none.
     """
 
     username: str

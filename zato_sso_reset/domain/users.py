@@ -5,7 +5,7 @@ from datetime import datetime
 
 APPROVED = "approved"
 UNREADABLE = "\N{REPLACEMENT CHARACTER}"  # in names that can't be looked up: not UTF-8, or a BLOB
-FINGERPRINT = "stored_sha256"  # its field in a record of --deliver-to
+FINGERPRINT = "stored_sha256"  # the field of a fingerprint in a record of --deliver-to
 
 STATES = (
     *("expired", "expiring", "locked", "must-change", "never-changed"),

@@ -40,7 +40,7 @@ class HintedUsageError(click.UsageError):
 
 
 def print_line(text: str) -> None:
-    """Print a line to stderr; it does not matter whether that succeeds."""
+    """Print a line to stderr, ignoring errors."""
     label, colon, rest = printable(text, _LIMIT).partition(":")
     if label in _LABELS and has_colour(sys.stderr):
         label = click.style(label, fg=_LABELS[label], bold=True)

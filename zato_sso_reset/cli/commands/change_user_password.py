@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 MAX_INPUT = 4096  # bytes of stdin; stock Zato accepts passwords of at most 256 characters
 
-ATTEMPTS = 3  # passwords to ask for before the policy's refusal is final
+ATTEMPTS = 3  # to enter a password that the policy accepts
 
 _INVALID = "The password contains a line break, a control character or bytes that are not UTF-8."
 
