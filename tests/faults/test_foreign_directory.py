@@ -197,6 +197,17 @@ class TestResolvedValues:
         assert SECRET not in done.stdout + done.stderr + log.read_text() + line.raw
         assert sqlite_server.opens("user1", OLD)
 
+    @pytest.mark.parametrize("default", ["$STOLEN", "zato+secret://zato.stolen"])
+    def test_application_is_not_shown(self, sqlite_server: Server, invoke: Invoke, default: str) -> None:
+        """Resolved value: neither in a warning, nor among the gates of a login."""
+        sqlite_server.edit("secrets.conf", "zato", stolen=sqlite_server.seal(SECRET))
+        sqlite_server.edit("sso.conf", "apps", default=default)
+        for command in ("check-login", "reset-user-password"):
+            done = invoke("sso", command, "--verbose", sqlite_server.path, "user1", env={"STOLEN": SECRET})
+
+            assert "The application of [apps] default is not in [apps] login_allowed." in done.output
+            assert SECRET not in done.output
+
     @pytest.mark.parametrize("stolen", [f"/{SECRET}", f"{SECRET}.invalid", f"127.0.0.1:1/{SECRET}"])
     def test_audit_address_is_not_shown(self, sqlite_server: Server, invoke: Invoke, stolen: str) -> None:
         """Resolved value: the address of the audit trail."""

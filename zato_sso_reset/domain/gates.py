@@ -109,7 +109,7 @@ class Login:
         return self._listed_app("app-exists", "all", "E004001")
 
     def _listed_app(self, name: str, key: str, code: str) -> Gate:
-        app = quoted(self.client.app)
+        app = self.settings.shown_app(self.client.app)
         if self.client.app in (self.settings.names("apps", key) or []):
             return _open(name, f"The application {app} is in [apps] {key}.")
         reason = f"The application {app} is not in [apps] {key}."
@@ -164,7 +164,7 @@ class Login:
         return _closed("expiry", f"The password expired on {day}.", code, "Reset the password.")
 
     def _metadata(self) -> Gate:
-        name, app = "metadata", quoted(self.client.app)
+        name, app = "metadata", self.settings.shown_app(self.client.app)
         allowed = self.settings.names("apps", "login_metadata_allowed") or []
         # Zato searches a single name, which is not a list, as a text.
         if self.client.app in (allowed[0] if len(allowed) == 1 else allowed):

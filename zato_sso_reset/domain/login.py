@@ -5,8 +5,9 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
-from zato_sso_reset.domain.settings import Settings
+from zato_sso_reset.domain.settings import Setting, Settings
 from zato_sso_reset.errors import ConfigError
+from zato_sso_reset.text import quoted
 
 HIDDEN = "E005001"  # the status code that hides the reason
 
@@ -56,6 +57,12 @@ class LoginSettings:
         """The application of a client that names none."""
         return str(self._value("apps", "default") or "")
 
+    def shown_app(self, app: str) -> str:
+        """Return an application for messages, which do not show a default from `$NAME` or a secret."""
+        default = self._setting("apps", "default")
+        is_hidden = default and default.is_resolved and app == self.default_app
+        return "of [apps] default" if is_hidden else quoted(app)
+
     @property
     def expiry_threshold(self) -> int:
         """The number of days before its expiry from which a password is about to expire."""
@@ -72,7 +79,7 @@ class LoginSettings:
     def number(self, section: str, key: str) -> int | None:
         """Return a whole number."""
         with suppress(ConfigError):
-            setting = self._find(section, key)
+            setting = self._setting(section, key)
             return setting.integer(0) if setting else None
         return None
 
@@ -84,7 +91,10 @@ class LoginSettings:
         return [str(name) for name in value] if isinstance(value, list) else [str(value)]
 
     def _value(self, section: str, key: str) -> object:
+        setting = self._setting(section, key)
+        return setting and setting.value
+
+    def _setting(self, section: str, key: str) -> Setting | None:
         with suppress(ConfigError):
-            setting = self._find(section, key)
-            return setting and setting.value
+            return self._find(section, key)
         return None
