@@ -170,7 +170,7 @@ class TestOptionsAndCommands:
         done = invoke(*arguments)
 
         assert (done.exit_code, done.stdout) == (2, "")
-        assert near in done.stderr.partition(". Did you mean ")[2]
+        assert near in done.stderr.partition(" Did you mean ")[2]
         assert done.stderr.count("\n") == 1
 
     def test_distant_names_are_not_suggested(self, invoke: Invoke) -> None:
