@@ -43,7 +43,7 @@ class Program:
                 with time_limit(PROGRAM_TIMEOUT):
                     write_all(write_end, f"{line}\n".encode())
                     stdin.close()
-                    # As long as it is not reaped, no other process group gets its number.
+                    # Until the program is reaped, no other process group can get its number.
                     end = os.waitid(os.P_PID, program.pid, os.WEXITED | os.WNOWAIT)
                     rest = unread.read(1)  # it waits while a process holds the pipe open for writing
             except TimeoutError:
@@ -52,7 +52,7 @@ class Program:
                 problem = _problem(end) or ("did not read the whole result" if rest else "")
             if problem:
                 kill_group(program.pid)
-            with suppress(subprocess.TimeoutExpired):  # one with more rights can't be killed
+            with suppress(subprocess.TimeoutExpired):  # a program with more rights can't be killed
                 program.wait(1)
         if problem:
             raise _error(problem)
@@ -64,7 +64,7 @@ class Program:
         """Do nothing: who can read the result is the program's business."""
 
     def _start(self, stdin: int) -> "subprocess.Popen[bytes]":
-        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # ignored, it would hide how the program ends
+        signal.signal(signal.SIGCHLD, signal.SIG_DFL)  # if it were ignored, the exit code would be lost
         try:
             return subprocess.Popen(  # noqa: S603 to run what the administrator writes is its purpose
                 ["sh", "-c", self._command],  # noqa: S607 the shell on PATH, as everywhere

@@ -30,7 +30,7 @@ class Tally:
 
     @property
     def done(self) -> int:
-        """The number of users that a --resume need not look at."""
+        """The number of users that a resumed run would skip."""
         return self.reset + self.missing
 
     def add(self, batch: "Batch") -> None:

@@ -166,7 +166,7 @@ class Login:
     def _metadata(self) -> Gate:
         name, app = "metadata", self.settings.shown_app(self.client.app)
         allowed = self.settings.names("apps", "login_metadata_allowed") or []
-        # Zato searches a single name, which is not a list, as a text.
+        # Zato reads a single name as a text, and looks for the application in it.
         if self.client.app in (allowed[0] if len(allowed) == 1 else allowed):
             return _open(name, f"The application {app} is allowed to send the user's address and browser.")
         if self.client.sends_metadata is False:

@@ -23,8 +23,8 @@ MAX_HAND_OVERS = 5  # more hand-overs in a row are a loop: no stock command star
 HAND_OVER_WINDOW = 60  # seconds within which hand-overs count as in a row
 
 
-SIMILARITY = 0.8  # of a near miss
-STOCK_COMMANDS = {"quickstart", "set-ide-password"}  # those of the stock `zato` that are as similar to ours
+SIMILARITY = 0.8  # the least similarity of a mistyped command
+STOCK_COMMANDS = {"quickstart", "set-ide-password"}  # stock commands that are similar to ours
 
 
 def hand_over(args: Sequence[str], command: str, known: Mapping[str, str]) -> NoReturn:

@@ -9,7 +9,7 @@ from zato_sso_reset.files import as_owner, owner_of, read_text
 from zato_sso_reset.text import did_you_mean, printable, quoted
 
 MAX_INFO = 64 * 1024  # bytes: the `.zato-info` of a stock Zato has some 200
-MAX_BRACKETS = 100  # opening ones: a stock one has one
+MAX_BRACKETS = 100  # opening brackets: a stock file has one
 
 
 def find_repo(path: Path) -> Path:

@@ -40,7 +40,7 @@ def quickstart(ctx: click.Context, path: Path, username: str) -> None:
 
     created = create_server(path, username)
     separator = ["--"] if username.startswith("-") else []
-    group = ctx.command_path.split()[:-1]  # as this command was called
+    group = ctx.command_path.split()[:-1]  # the names by which this command was called
     command = shlex.join([*group, "reset-user-password", *separator, str(created), username])
     done = f"Created a server directory with the user `{username}`, who has a random password."
     print_line(f"{done} Next, run:")
