@@ -227,9 +227,10 @@ class TestSettings:
         assert (first["name"], first["code"]) == answer
         assert record["code"] == answer[1]
 
-    def test_largest_threshold(self, sqlite_server: Server, invoke: Invoke) -> None:
-        """It is more days than Python's times have."""
-        sqlite_server.edit("sso.conf", "password", about_to_expire_threshold="4294967295")
+    @pytest.mark.parametrize("days", ["4294967295", "many"])
+    def test_odd_threshold_is_no_error(self, sqlite_server: Server, invoke: Invoke, days: str) -> None:
+        """Python's times have fewer days."""
+        sqlite_server.edit("sso.conf", "password", about_to_expire_threshold=days)
         for command in ("check-login", "reset-user-password", "password-status"):
             assert invoke("sso", command, sqlite_server.path, "user1").exit_code == 0
 

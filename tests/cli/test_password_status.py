@@ -383,6 +383,8 @@ class TestOutput:
         """The others are warned of; the output of one command is the input of the other."""
         insert_user(sqlite_server, 11, "two\nlines", {"is_locked": True})
         insert_user(sqlite_server, 13, "left\u202eright", {"is_locked": True})
+        insert_user(sqlite_server, 14, "blob", {"is_locked": True})
+        sqlite_server.database.run("UPDATE zato_sso_user SET username = X'FF' WHERE id = 14")
         insert_user(sqlite_server, 12, "jos\u00e9 garc\u00eda", {"is_locked": True})
         done = invoke(*STATUS, sqlite_server.path, "--state", "locked", "--output", "names")
 
@@ -390,7 +392,8 @@ class TestOutput:
         assert done.stderr.splitlines() == [
             "Warning: `two\\nlines` is left out: --users-from refuses this username.",
             "Warning: `left\\u202eright` is left out: --users-from refuses this username.",
-            "4 users: 4 locked, 4 never-changed.",
+            "Warning: `\ufffd\ufffd` is left out: --users-from refuses this username.",
+            "5 users: 5 locked, 5 never-changed.",
         ]
         resets = ("sso", "reset-user-passwords", sqlite_server.path, "--users-from", "-", "--yes")
         assert invoke(*resets, "--output-file", "-", input=done.stdout).exit_code == 0
