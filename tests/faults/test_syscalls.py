@@ -1,7 +1,8 @@
 """The system calls of the commit path: their order, and a kill or failure at each of them.
 
 A first run under strace counts the calls that write, sync, unlink, truncate, lock, send and receive, from
-the opening of the database to the end. Then each call is killed or fails in a separate run.
+the opening of the database to the end. Then each call is killed or fails in a separate run. strace counts
+the calls of each thread separately, and PostgreSQL's driver connects in a thread of its own.
 """
 
 import re
@@ -48,31 +49,38 @@ class Run:
     calls: list[str]
 
 
-def traced(server: Server, calls: str, *inject: str) -> Run:
-    """Reset the password of `user1` under strace."""
+def traced(server: Server, calls: str, *options: str) -> Run:
+    """Reset the password of `user1` under strace, which traces the main thread; with `-f`, all threads."""
     trace = server.path / "trace"
-    strace = ["strace", "-f", "-o", str(trace), "-e", f"trace={calls}", *inject]
+    strace = ["strace", "-o", str(trace), "-e", f"trace={calls}", *options]
     argv = [*strace, *STRUCK, *RESET, str(server.path), "user1"]
     env = environment(HURRIED="1")
     done = subprocess.run(argv, env=env, capture_output=True, text=True, timeout=120, check=False)
-    lines = [line.split(maxsplit=1)[1] for line in trace.read_text().splitlines()]
+    lines = trace.read_text().splitlines()
     stderr = re.sub(r"(?m)^strace: .*\n", "", done.stderr)
     return Run(done.returncode, done.stdout, stderr, lines)
 
 
-def points(server: Server) -> Iterator[tuple[str, int, str]]:
-    """Yield each call since the opening of the database, by name and number, with each harm."""
+def points(server: Server) -> Iterator[tuple[str, list[str]]]:
+    """Yield each call since the opening of the database with each harm, as a name and options of strace."""
     harms = HARMS[server.database.engine] | STDOUT_HARMS
     names = ",".join(harms)
-    calls = traced(server, f"{names},openat,connect").calls
-    opened = "zato.db" if server.database.engine == "sqlite" else "connect("
-    first = next(number for number, call in enumerate(calls) if opened in call)
-    before = Counter(call.partition("(")[0] for call in calls[:first])
-    after = Counter(call.partition("(")[0] for call in calls[first:])
+    by_thread: dict[str, list[str]] = {}
+    for line in traced(server, f"{names},openat", "-f").calls:
+        thread, call = line.split(maxsplit=1)
+        by_thread.setdefault(thread, []).append(call)
+    main, *others = by_thread.values()
+    opened = [number for number, call in enumerate(main) if "zato.db" in call]
+    before = Counter(call.partition("(")[0] for call in main[: opened[0] if opened else 0])
+    total = Counter(call.partition("(")[0] for call in main)
     for name, kinds in harms.items():
-        for number in range(before[name] + 1, before[name] + after[name] + 1):
+        in_others = max((sum(call.startswith(f"{name}(") for call in calls) for calls in others), default=0)
+        numbers: list[tuple[list[str], int]] = []
+        numbers += [([], number) for number in range(before[name] + 1, total[name] + 1)]
+        numbers += [(["-f"], number) for number in range(1, in_others + 1)]
+        for options, number in numbers:
             for harm in kinds:
-                yield name, number, harm
+                yield name, [*options, "-e", f"inject={name}:{harm}:when={number}"]
 
 
 def check(server: Server, run: Run, known: str, harm: str) -> str:
@@ -148,12 +156,13 @@ def test_each_call(server: Server) -> None:
     traced(server, "none")
     each = list(points(server))
     known = printed_password(traced(server, "none").stdout) or OLD
-    for name, number, harm in each:
-        run = traced(server, name, "-e", f"inject={name}:{harm}:when={number}")
+    for name, options in each:
+        harm = options[-1].split(":")[1]
+        run = traced(server, name, *options)
         try:
             known = check(server, run, known, harm)
         except AssertionError as error:
-            raise AssertionError(f"{name} {number} {harm}: {error}\n{run}") from None
+            raise AssertionError(f"{options}: {error}\n{run}") from None
         covered[name] += 1
         ends[f"{harm.partition('=')[2]} -> {run.exit_code}"] += 1
 
