@@ -33,7 +33,7 @@ OUTER = {
     "__main__.py": {"host"},
     "testing.py": {"services"},
 }
-"""What the other modules outside the rooms may import."""
+"""The rooms that the other modules outside the rooms may import."""
 
 LIBRARIES = {
     "argon2": {"domain/hashing.py"},

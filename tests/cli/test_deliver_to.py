@@ -30,7 +30,7 @@ KEEP = f"cat >{KEPT}"
 
 
 class TestProgram:
-    """What the program gets."""
+    """The input, the environment and the process of the program."""
 
     def test_result_is_on_stdin(self, server: Server, invoke: Invoke) -> None:
         """The line goes to the program, and nothing to stdout; the change is committed."""

@@ -13,7 +13,7 @@ from tests.conftest import ZATO
 PAGE = (Path(__file__).parents[2] / "docs" / "install.md").read_text("utf-8")
 
 SHELLS = {"zsh": "print $_comps[zato]", "fish": "complete -c zato"}
-"""What prints the completion of `zato`; tests/cli/test_completion.py has the test of bash."""
+"""The commands that print the completion of `zato`; tests/cli/test_completion.py has the test of bash."""
 
 BEFORE = {"zsh": "autoload -U compinit && compinit -u\n"}
 

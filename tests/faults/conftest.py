@@ -45,6 +45,18 @@ def first_on(*engines: str) -> pytest.MarkDecorator:
     return pytest.mark.parametrize("server", [*engines, *others], indirect=True)
 
 
+def each_signal(argument: str) -> pytest.MarkDecorator:
+    """Give a test a server and the name of a terminating signal; each of them is tried on SQLite."""
+    parameters = [
+        ("sqlite", "SIGHUP"),
+        pytest.param("sqlite", "SIGINT", marks=rarely),
+        pytest.param("sqlite", "SIGTERM", marks=rarely),
+        ("postgresql", "SIGINT"),
+        ("mysql", "SIGTERM"),
+    ]
+    return pytest.mark.parametrize(("server", argument), parameters, indirect=["server"])
+
+
 @dataclass
 class Running:
     """A command in a separate process that sends itself a signal."""

@@ -20,9 +20,9 @@ from tests.faults.conftest import (
     assert_new,
     assert_old,
     check_refusal,
+    each_signal,
     first_on,
     printed,
-    rarely,
 )
 from tests.support.bulk import (
     APPROVED,
@@ -182,17 +182,7 @@ class TestNotTaken:
         assert_old(sqlite_server, done.stdout)
 
 
-@pytest.mark.parametrize(
-    ("server", "name"),
-    [
-        ("sqlite", "SIGHUP"),
-        pytest.param("sqlite", "SIGINT", marks=rarely),
-        pytest.param("sqlite", "SIGTERM", marks=rarely),
-        ("postgresql", "SIGINT"),
-        ("mysql", "SIGTERM"),
-    ],
-    indirect=["server"],
-)
+@each_signal("name")
 class TestSignals:
     """Signals while the program runs, and after it."""
 

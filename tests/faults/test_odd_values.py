@@ -17,7 +17,7 @@ UNKNOWN = {
     "password_expiry": {"password_expiry", "expired", "days_left"},
     "sign_up_time": {"never_changed"},
 }
-"""What is unknown of a user, by the time that is odd."""
+"""The unknown fields of a user, by the time that is odd."""
 
 TIMES = tuple(UNKNOWN)
 

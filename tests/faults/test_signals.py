@@ -1,8 +1,6 @@
 """Rows 1 to 3: signals at each point of the commit path."""
 
-import pytest
-
-from tests.faults.conftest import Start, assert_new, assert_old, printed, rarely
+from tests.faults.conftest import Start, assert_new, assert_old, each_signal, printed
 from tests.support.servers import OLD, Server
 
 SIGNALS = {"SIGHUP": 1, "SIGINT": 2, "SIGTERM": 15}
@@ -34,17 +32,7 @@ class TestKilled:
         assert_new(server, stdout)
 
 
-@pytest.mark.parametrize(
-    ("server", "signal"),
-    [
-        ("sqlite", "SIGHUP"),
-        pytest.param("sqlite", "SIGINT", marks=rarely),
-        pytest.param("sqlite", "SIGTERM", marks=rarely),
-        ("postgresql", "SIGINT"),
-        ("mysql", "SIGTERM"),
-    ],
-    indirect=["server"],
-)
+@each_signal("signal")
 class TestTerminated:
     """The signals of a shell, a terminal and a service manager."""
 

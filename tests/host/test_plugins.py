@@ -463,7 +463,7 @@ class TestLoading:
         [("fish", "plain,marked\tMark. (marked 1.0)"), ("zsh", "plain\nmarked\nMark. (marked 1.0)")],
     )
     def test_fish_and_zsh_describe_commands(self, invoke: Invoke, shell: str, described: str) -> None:
-        """What a plugin prints while it is loaded does not spoil the answer."""
+        """The output of a plugin that prints while it is loaded does not spoil the answer."""
         env = {"_ZATO_COMPLETE": f"{shell}_complete", "COMP_WORDS": "zato ma"}
         done = invoke(env={**env, "COMP_CWORD": "ma" if shell == "fish" else "1"})
 
@@ -480,7 +480,7 @@ class TestListing:
         plugins.add("broken-inside", "bad = no_such_module:command\n", group=SSO_COMMANDS)
 
     def test_each_command_is_a_line(self, run: Run) -> None:
-        """What is broken has its reason."""
+        """A broken command has its reason."""
         code, stdout, stderr = run("plugins")
         lines = [" ".join(line.split()) for line in stdout.splitlines()]
 
@@ -500,7 +500,7 @@ class TestListing:
         assert records["zato sso quickstart"]["problem"] is None
 
     def test_plugin_that_prints_does_not_spoil_json(self, plugins: Plugins, run: Run) -> None:
-        """What it prints while it is loaded goes to stderr."""
+        """Its output while it is loaded goes to stderr."""
         plugins.add("marked", "marked = marked_module:marked\n", marked_module=MARKED)
         code, stdout, stderr = run("plugins", "-o", "json")
 

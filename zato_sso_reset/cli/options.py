@@ -23,7 +23,7 @@ _CONTROLS = {"Cc", "Cs", "Zl", "Zp"}
 _BIDI_CONTROLS = {0x61C, 0x200E, 0x200F, *range(0x202A, 0x202F), *range(0x2066, 0x206A)}
 """Unicode's Bidi_Control characters, which can make one name look like another."""
 
-MAX_INPUT = 4096  # bytes of a line of stdin; stock Zato accepts passwords of at most 256 characters
+MAX_INPUT = 4096  # bytes of stdin; stock Zato accepts passwords of at most 256 characters
 
 MAX_DAYS_DIGITS = 7  # ten million days are 27,000 years
 
@@ -82,11 +82,19 @@ def _command(text: str) -> str:
 
 def read_line(stdin: TextIO | None) -> str:
     """Return the next line of stdin without its end, and without reading ahead; empty at the end."""
+    return read_stdin(stdin, "A line", whole=False)
+
+
+def read_stdin(stdin: TextIO | None, subject: str, *, whole: bool) -> str:
+    """Return the `whole` stdin, or its next line, without the line end.
+
+    Raises UsageError, which names the `subject`, if it is longer than `MAX_INPUT`.
+    """
     data = b""
     with suppress(OSError):  # stdin may not be readable
-        data = stdin.buffer.readline(MAX_INPUT + 1) if stdin else b""
+        data = (stdin.buffer.read if whole else stdin.buffer.readline)(MAX_INPUT + 1) if stdin else b""
     if len(data) > MAX_INPUT:
-        raise click.UsageError(f"A line on stdin is longer than {MAX_INPUT} bytes.")
+        raise click.UsageError(f"{subject} on stdin is longer than {MAX_INPUT} bytes.")
     return data.decode(errors="surrogateescape").removesuffix("\n").removesuffix("\r")
 
 

@@ -74,6 +74,7 @@ class Database:
         """
         self.name = config.name
         self._as_owner = as_owner(config.owner)
+        self._catalogue: dict[str, Any] = {}  # what `schema` has read, for all transactions
         self._file = Path(config.database) if config.backend == "sqlite" else None
         url = _sqlite_url(self._file) if self._file else _server_url(config)
         with self._settings_errors():
@@ -97,7 +98,7 @@ class Database:
             with self._settings_errors():
                 connection = self._engine.connect()
             with connection:
-                connection.execution_options(read_only=read_only).begin()
+                connection.execution_options(read_only=read_only, catalogue=self._catalogue).begin()
                 yield connection
         except SQLAlchemyError as error:
             failure = translate(error, self.name)

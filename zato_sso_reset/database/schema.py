@@ -7,7 +7,6 @@ from sqlalchemy import Connection, bindparam, text
 from zato_sso_reset.database.tables import attributes, linked_accounts, links, sessions, users
 from zato_sso_reset.errors import DatabaseUnavailableError
 
-_COLUMNS_KEY = "zato_sso_columns"
 _TABLES = [table.name for table in (users, sessions, attributes, links, linked_accounts)]
 
 _COLUMNS = {
@@ -38,13 +37,15 @@ _WITHOUT_TRANSACTIONS = text(
 def columns_of(connection: Connection, *, readable: bool = True) -> set[tuple[str, str]]:
     """Return the existing columns of the SSO tables, each as the names of table and column.
 
-    It queries the catalogue, because a failed statement would abort a transaction on PostgreSQL. With
-    `readable`, columns that this user may not read are left out; MySQL always leaves them out.
+    It queries the catalogue, once for each `Database`, because a failed statement would abort a transaction
+    on PostgreSQL. With `readable`, columns that this user may not read are left out; MySQL always leaves them
+    out.
     """
-    if _COLUMNS_KEY not in connection.info:
+    catalogue = connection.get_execution_options()["catalogue"]
+    if "columns" not in catalogue:
         query = _COLUMNS[connection.dialect.name].bindparams(bindparam("tables", _TABLES, expanding=True))
-        connection.info[_COLUMNS_KEY] = connection.execute(query).all()
-    rows = connection.info[_COLUMNS_KEY]
+        catalogue["columns"] = connection.execute(query).all()
+    rows = catalogue["columns"]
     return {(table, column) for table, column, may_be_read in rows if may_be_read or not readable}
 
 

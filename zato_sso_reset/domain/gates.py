@@ -6,7 +6,7 @@ determines the answer to the client.
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from enum import Enum
 
 from zato_sso_reset.domain.login import HIDDEN, Account, Client, LoginSettings
@@ -180,12 +180,11 @@ class Login:
 
     def _about_to_expire(self) -> Gate:
         name, expires_at = "about-to-expire", self.account.expires_at
-        threshold = self.settings.expiry_threshold
-        if expires_at is None or expires_at - self.now > timedelta(days=threshold):
+        if expires_at is None or not self.settings.is_about_to_expire(expires_at, self.now):
             return _open(name, "The password is not about to expire.")
         days = max((expires_at - self.now).days, 0)
         soon = f"The password expires in {plural(days, 'day', 'days')}"
-        soon += f", and about_to_expire_threshold is {threshold}"
+        soon += f", and about_to_expire_threshold is {self.settings.expiry_threshold}"
         option, remedy = "Use a longer --expiry.", "Reset the password."
         if self.settings.is_on("password", "inform_if_about_to_expire"):
             reason = f"{soon}: the server warns at each login."

@@ -6,6 +6,7 @@ from datetime import datetime, timedelta
 from functools import lru_cache
 
 from zato_sso_reset.domain.settings import Setting, Settings
+from zato_sso_reset.domain.users import User
 from zato_sso_reset.errors import ConfigError
 from zato_sso_reset.text import quoted
 
@@ -30,6 +31,21 @@ class Account:
     must_change: bool
     password_problem: str = ""
     mending: str = ""
+
+    @classmethod
+    def of(cls, user: User, *, password_problem: str = "", mending: str = "") -> "Account":
+        """Return the account of a user."""
+        return cls(
+            username=user.username,
+            approval_status=user.approval_status,
+            is_locked=user.is_locked,
+            is_totp_enabled=user.is_totp_enabled,
+            sign_up_status=user.sign_up_status,
+            expires_at=user.expires_at,
+            must_change=user.must_change,
+            password_problem=password_problem,
+            mending=mending,
+        )
 
 
 @dataclass(frozen=True)
@@ -67,6 +83,10 @@ class LoginSettings:
     def expiry_threshold(self) -> int:
         """The number of days before its expiry from which a password is about to expire."""
         return min(self.number("password", "about_to_expire_threshold") or 0, timedelta.max.days)
+
+    def is_about_to_expire(self, expires_at: datetime, now: datetime) -> bool:
+        """Return whether the server warns of the expiry at a login, or refuses the login; naive UTC."""
+        return expires_at - now <= timedelta(days=self.expiry_threshold)
 
     def is_on(self, section: str, key: str) -> bool:
         """Return whether the server takes a setting for true."""

@@ -1,7 +1,7 @@
 """Warnings about what keeps users out after a reset."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 
 from zato_sso_reset.domain.access import AccessChanges
@@ -22,7 +22,7 @@ _COUNTED: Mapping[str, tuple[str, str, str]] = {
 
 @dataclass(frozen=True)
 class Reset:
-    """What a reset at `set_at` does to an account; times are naive UTC.
+    """The effect of a reset at `set_at` on accounts; times are naive UTC.
 
     `must_change` is None if it leaves the flag unchanged, `mending` is that of `Account`.
     """
@@ -38,15 +38,12 @@ class Reset:
 
         A new password that the reset itself demands is no reason to warn, unless the server would break it.
         """
-        account = Account(
-            username=user.username,
-            approval_status=user.approval_status,
+        account = replace(
+            Account.of(user, mending=self.mending),
             is_locked=user.is_locked and not self.access.unlock,
             is_totp_enabled=user.is_totp_enabled and not self.access.disable_totp,
-            sign_up_status=user.sign_up_status,
             expires_at=self.expires_at,
             must_change=user.must_change if self.must_change is None else self.must_change,
-            mending=self.mending,
         )
         client = Client(settings.default_app, is_password_right=True)
         demanded = "must-change" if self.must_change and not self.mending else None

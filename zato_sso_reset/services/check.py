@@ -17,7 +17,7 @@ from zato_sso_reset.services.passwords import password_reader, utc_now
 
 @dataclass(frozen=True)
 class Input:
-    """What a client sends; None for the default application, and for what is not known or not sent."""
+    """The input of a client; None for the default application, and for what is unknown or not sent."""
 
     app: str | None = None
     password: str | None = field(default=None, repr=False)
@@ -50,17 +50,7 @@ def check_login(server: ServerConfig, database: Database, username: str, given: 
         with suppress(ConfigError):
             is_code_right = verify_code(given.totp_code, server.secret_key.unseal(totp_key, "totp_key"), now)
     settings = LoginSettings(server.settings)
-    account = Account(
-        username=user.username,
-        approval_status=user.approval_status,
-        is_locked=user.is_locked,
-        is_totp_enabled=user.is_totp_enabled,
-        sign_up_status=user.sign_up_status,
-        expires_at=user.expires_at,
-        must_change=user.must_change,
-        password_problem=stored.problem,
-        mending=mending,
-    )
+    account = Account.of(user, password_problem=stored.problem, mending=mending)
     app = settings.default_app if given.app is None else given.app
     client = Client(app, is_password_right, is_code_right, given.sends_metadata)
     return Login(account, client, settings, now).gates()

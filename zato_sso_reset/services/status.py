@@ -70,7 +70,7 @@ def password_statuses(
     """
     setting = configured_hasher(server.settings)
     read_password = password_reader(server)
-    threshold = timedelta(days=LoginSettings(server.settings).expiry_threshold)
+    settings = LoginSettings(server.settings)
     longest = (datetime.max - now).days  # noqa: DTZ901 Zato's times are naive
     until = None if within is None else now + timedelta(days=min(within, longest))
     user_id, pages = None, _pages(database, until)
@@ -94,7 +94,7 @@ def password_statuses(
             read_password(user.password),
             setting=setting,
             open_sessions=open_sessions,
-            threshold=threshold,
+            settings=settings,
             now=now,
         )
 
@@ -107,7 +107,7 @@ def _status(
     *,
     setting: PasswordHasher,
     open_sessions: int,
-    threshold: timedelta,
+    settings: LoginSettings,
     now: datetime,
 ) -> PasswordStatus:
     expires_at, set_at, signed_up_at = user.expires_at, user.set_at, user.signed_up_at
@@ -118,7 +118,7 @@ def _status(
     costs = hasher.costs if hasher else {}
     states = {
         "expired": expired,
-        "expiring": expired is False and expires_at and expires_at - now < threshold,
+        "expiring": expires_at and not expired and settings.is_about_to_expire(expires_at, now),
         "locked": user.is_locked,
         "must-change": user.must_change,
         "never-changed": never_changed,

@@ -17,8 +17,6 @@ if TYPE_CHECKING:
     from zato_sso_reset.domain.policy import PasswordPolicy
     from zato_sso_reset.server.config import ServerConfig
 
-MAX_INPUT = 4096  # bytes of stdin; stock Zato accepts passwords of at most 256 characters
-
 ATTEMPTS = 3  # to enter a password that the policy accepts
 
 _INVALID = "The password contains a line break, a control character or bytes that are not UTF-8."
@@ -124,14 +122,9 @@ def _prompt() -> str:
 
 def _from_stdin() -> str:
     """Return stdin without its line end; a key1 on the first line has already been read."""
-    data = b""
     if sys.stdin and sys.stdin.isatty():
         print_line("Waiting for the password on stdin; typing shows it. End it with Enter and Ctrl-D.")
-    with suppress(OSError):  # stdin may not be readable
-        data = sys.stdin.buffer.read(MAX_INPUT + 1) if sys.stdin else b""
-    if len(data) > MAX_INPUT:
-        raise click.UsageError(f"The password on stdin is longer than {MAX_INPUT} bytes.")
-    return data.decode(errors="surrogateescape").removesuffix("\n").removesuffix("\r")
+    return options.read_stdin(sys.stdin, "The password", whole=True)
 
 
 def _checked(password: str) -> str:
